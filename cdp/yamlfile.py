@@ -1,0 +1,318 @@
+"""YAML with line marks, read into typed values; every mistake is a `Problem`.
+
+Owns the closed, typed reading of definition files: a `Section` is a mapping
+whose keys are asked for one by one; whatever was not asked for is an unknown
+key. Reading never stops at the first mistake: a wrong value is recorded and a
+harmless one of the right type is returned, because nothing is compiled once a
+problem was found. Does not know what any definition means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import yaml
+
+from cdp.errors import Location, Problems, suggest
+
+Scalar = str | int | Decimal | bool | None
+NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+LONGEST_NAME = 60
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core types: `no` and `on` are words, dates are text."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$",
+        "-+.0123456789",
+    ),
+    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+):
+    _Loader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
+
+
+@dataclass(frozen=True)
+class Node:
+    """A YAML value and where it stands. `value` is a scalar, a tuple of nodes or a mapping."""
+
+    value: Scalar | tuple[Node, ...] | dict[str, Node]
+    location: Location
+    key_locations: dict[str, Location] = field(default_factory=dict, compare=False)
+
+    @property
+    def kind(self) -> str:
+        """The type in a user's words."""
+        value = self.value
+        if isinstance(value, dict):
+            return "a mapping"
+        if isinstance(value, tuple):
+            return "a list"
+        if isinstance(value, bool):
+            return "true or false"
+        if isinstance(value, (int, Decimal)):
+            return "a number"
+        return "nothing" if value is None else "text"
+
+
+def read_yaml(path: Path, problems: Problems) -> Node | None:
+    """The document in a file, or None when it is missing, unreadable, broken or empty."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        problems.add(
+            "missing-file",
+            f"there is no file {path.name}",
+            Location(path),
+            "create it, or run the command from another folder",
+        )
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(
+            "unreadable-file",
+            f"{path.name} cannot be read: {error}",
+            Location(path),
+            "check that it is a UTF-8 text file and that you may read it",
+        )
+        return None
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        return None if root is None else _convert(root, loader, path, problems)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
+        what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problems.add(
+            "invalid-yaml",
+            f"{path.name} is not valid YAML: {what}",
+            place,
+            "check the indentation and the quotes of this line",
+        )
+        return None
+    finally:
+        loader.dispose()
+
+
+def _convert(node: yaml.Node, loader: _Loader, path: Path, problems: Problems) -> Node:
+    place = Location(path, node.start_mark.line + 1, node.start_mark.column + 1)
+    if isinstance(node, yaml.SequenceNode):
+        return Node(tuple(_convert(item, loader, path, problems) for item in node.value), place)
+    if isinstance(node, yaml.MappingNode):
+        values: dict[str, Node] = {}
+        places: dict[str, Location] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            key_place = Location(path, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            if key in values:
+                problems.add(
+                    "duplicate-key",
+                    f"'{key}' is given twice",
+                    key_place,
+                    f"keep one of the two; the first is on line {places[key].line}",
+                )
+                continue
+            values[key], places[key] = _convert(value_node, loader, path, problems), key_place
+        return Node(values, place, places)
+    return Node(_scalar(node, loader), place)
+
+
+def _scalar(node: yaml.Node, loader: _Loader) -> Scalar:
+    kind = node.tag.rsplit(":", 1)[-1]
+    if kind == "bool":
+        return str(node.value).lower() == "true"
+    if kind == "int":
+        return int(node.value)
+    if kind == "float":
+        return Decimal(node.value)
+    if kind == "null":
+        return None
+    return str(node.value)
+
+
+class Section:
+    """A mapping of a definition, read key by key; call `finish` when all were asked for."""
+
+    def __init__(self, node: Node, what: str, problems: Problems) -> None:
+        self.what = what
+        self.location = node.location
+        self.problems = problems
+        self._key_locations = node.key_locations
+        self._asked: list[str] = []
+        self._values: dict[str, Node] = {}
+        if isinstance(node.value, dict):
+            self._values = node.value
+        else:
+            problems.add(
+                "wrong-type",
+                f"{what} must be a mapping, not {node.kind}",
+                node.location,
+                "write it as 'key: value' lines",
+            )
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def keys(self) -> list[str]:
+        return list(self._values)
+
+    def place(self, key: str) -> Location:
+        """Where the key's value stands, or the section itself when the key is absent."""
+        node = self._values.get(key)
+        return node.location if node else self.location
+
+    def node(self, key: str, *, required: bool = False) -> Node | None:
+        """The raw node of a key, whatever its type."""
+        self._asked.append(key)
+        node = self._values.get(key)
+        if node is None and required:
+            self.problems.add(
+                "missing-key",
+                f"{self.what} has no '{key}'",
+                self.location,
+                f"add a line '{key}: ...'",
+            )
+        return node
+
+    def text(self, key: str, *, required: bool = False, default: str = "") -> str:
+        node = self.node(key, required=required)
+        if node is None:
+            return default
+        if isinstance(node.value, str) and node.value.strip():
+            return node.value
+        self.wrong(key, node, "text")
+        return default
+
+    def name(self, key: str, *, required: bool = True) -> str:
+        """An identifier that becomes part of table or column names."""
+        text = self.text(key, required=required)
+        if text and (not NAME.match(text) or len(text) > LONGEST_NAME):
+            self.problems.add(
+                "invalid-name",
+                f"{self.what} has the {key} {text!r}",
+                self.place(key),
+                "use lower-case letters, digits and '_', starting with a letter, "
+                f"at most {LONGEST_NAME} characters",
+            )
+            return ""
+        return text
+
+    def choice(
+        self, key: str, values: Sequence[str], *, required: bool = False, default: str = ""
+    ) -> str:
+        text = self.text(key, required=required, default=default)
+        if text and text not in values:
+            self.problems.add(
+                "unknown-value",
+                f"'{text}' is not a valid {key} of {self.what}",
+                self.place(key),
+                suggest(text, values),
+            )
+            return default
+        return text
+
+    def integer(
+        self, key: str, *, required: bool = False, default: int = 0, minimum: int | None = None
+    ) -> int:
+        node = self.node(key, required=required)
+        if node is None:
+            return default
+        if not isinstance(node.value, int) or isinstance(node.value, bool):
+            self.wrong(key, node, "a whole number")
+            return default
+        if minimum is not None and node.value < minimum:
+            self.problems.add(
+                "out-of-range",
+                f"'{key}' of {self.what} is {node.value}",
+                node.location,
+                f"use {minimum} or more",
+            )
+            return default
+        return node.value
+
+    def boolean(self, key: str, *, default: bool = False) -> bool:
+        node = self.node(key)
+        if node is None:
+            return default
+        if isinstance(node.value, bool):
+            return node.value
+        self.wrong(key, node, "true or false")
+        return default
+
+    def section(self, key: str, what: str, *, required: bool = False) -> Section | None:
+        node = self.node(key, required=required)
+        return None if node is None else Section(node, what, self.problems)
+
+    def items(self, key: str, *, required: bool = False) -> tuple[Node, ...]:
+        """The nodes of a list."""
+        node = self.node(key, required=required)
+        if node is None:
+            return ()
+        if isinstance(node.value, tuple):
+            if not node.value and required:
+                self.problems.add(
+                    "empty-list",
+                    f"'{key}' of {self.what} is empty",
+                    node.location,
+                    "list at least one entry",
+                )
+            return node.value
+        self.wrong(key, node, "a list")
+        return ()
+
+    def sections(self, key: str, what: str, *, required: bool = False) -> list[Section]:
+        return [Section(item, what, self.problems) for item in self.items(key, required=required)]
+
+    def texts(self, key: str, *, required: bool = False) -> tuple[str, ...]:
+        """A list of texts; a single text counts as a list of one."""
+        node = self.node(key, required=required)
+        if node is None:
+            return ()
+        nodes = node.value if isinstance(node.value, tuple) else (node,)
+        texts = []
+        for item in nodes:
+            if isinstance(item.value, str) and item.value.strip():
+                texts.append(item.value)
+            else:
+                self.wrong(key, item, "text")
+        return tuple(texts)
+
+    def mapping(self, key: str, *, required: bool = False) -> Iterator[tuple[str, Node, Location]]:
+        """The entries of a free mapping (any key), with the place of each key."""
+        node = self.node(key, required=required)
+        if node is None:
+            return
+        if not isinstance(node.value, dict):
+            self.wrong(key, node, "a mapping")
+            return
+        for name, value in node.value.items():
+            yield name, value, node.key_locations[name]
+
+    def wrong(self, key: str, node: Node, expected: str) -> None:
+        self.problems.add(
+            "wrong-type",
+            f"'{key}' of {self.what} must be {expected}, not {node.kind}",
+            node.location,
+            f"write {expected}",
+        )
+
+    def finish(self) -> None:
+        """Report every key that nothing asked for."""
+        for key in self._values:
+            if key not in self._asked:
+                self.problems.add(
+                    "unknown-key",
+                    f"{self.what} has no setting '{key}'",
+                    self._key_locations.get(key, self.location),
+                    suggest(key, self._asked),
+                )
