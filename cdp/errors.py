@@ -74,6 +74,13 @@ class RunError(CdpError):
     ) -> None:
         super().__init__([Problem(slug, message, location, help)])
 
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> RunError:
+        """One error for several problems."""
+        error = cls.__new__(cls)
+        CdpError.__init__(error, problems)
+        return error
+
 
 class TransientError(RunError):
     """Something failed that may succeed when it is tried again."""
