@@ -159,12 +159,11 @@ def _digest(project: Project, definitions: Iterable[PurePosixPath]) -> str:
 
 def _owned(project: Project) -> list[Path]:
     """The files under generated folders that carry our header."""
-    found = [
+    return [
         path
         for path in sorted(project.models.glob(f"**/{FOLDER}/**/*"))
         if path.suffix in {".sql", ".yml"} and MARK in (_read(path) or "").split("\n", 1)[0]
     ]
-    return found
 
 
 def _read(path: Path) -> str | None:

@@ -102,7 +102,7 @@ class Import:
     @staticmethod
     def ref(model: str) -> Import:
         """All columns of another model, under the model's name."""
-        return Import(model, f"select * from {{{{ ref('{model}') }}}}")
+        return Import(model, "select * from {{ ref('" + model + "') }}")
 
 
 @dataclass(frozen=True)
