@@ -1,0 +1,226 @@
+"""`definitions/syncs/<name>.yml`: what is kept equal where, as frozen specs.
+
+Owns the closed reading of one sync. Whether the audience, the traits and the
+destination exist is checked with the catalogue in `cdp.syncs.check`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from cdp.destinations.spec import read_destinations as read_destinations
+from cdp.errors import Location, Problems, suggest
+from cdp.yamlfile import NAME, Node, Scalar, Section, read_yaml
+
+ORIGINS = ("audience", "profiles", "model")
+FIELD_KINDS = ("identifier", "trait", "column", "constant")
+STRATEGIES = ("last", "first")
+TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
+PROFILE_KEY = "canonical_profile_id"
+RESERVED_FIELDS = ("sync_key", "operation")
+DEFAULT_MAX_REMOVAL_RATIO = Decimal("0.5")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a sync's rows come from; `name` is empty for `profiles`."""
+
+    kind: str
+    name: str
+    location: Location
+
+
+@dataclass(frozen=True)
+class Field:
+    """One mapped field: the name at the destination and where its value comes from.
+
+    `type` is what a `column` is cast to; `strategy` chooses among several
+    identifiers of one type.
+    """
+
+    name: str
+    kind: str
+    value: Scalar
+    location: Location
+    strategy: str = "last"
+    type: str = "string"
+
+
+@dataclass(frozen=True)
+class Guards:
+    """A run that would remove more than this share of the rows held there stops."""
+
+    max_removal_ratio: Decimal = DEFAULT_MAX_REMOVAL_RATIO
+
+
+@dataclass(frozen=True)
+class Sync:
+    """One kind of row, kept equal in one destination."""
+
+    name: str
+    description: str
+    origin: Origin
+    destination: str
+    key: str
+    fields: tuple[Field, ...]
+    on_leave: str
+    guards: Guards
+    location: Location
+    destination_location: Location
+
+    @property
+    def model_name(self) -> str:
+        """The generated dbt model with the desired state."""
+        return f"sync__{self.name}"
+
+
+def read_sync(path: Path, problems: Problems) -> Sync | None:
+    """The sync in a file; mistakes are added to `problems`."""
+    node = read_yaml(path, problems)
+    if node is None:
+        return None
+    section = Section(node, f"sync '{path.stem}'", problems)
+    name = section.name("name")
+    if name and name != path.stem:
+        problems.add(
+            "name-mismatch",
+            f"the file {path.name} defines a sync named '{name}'",
+            section.place("name"),
+            f"name the file {name}.yml, or the sync '{path.stem}'",
+        )
+    description = section.text("description", required=True)
+    origin = _origin(section)
+    destination = section.name("destination")
+    fields = _fields(section)
+    sync = Sync(
+        name,
+        description,
+        origin,
+        destination,
+        _key(section, fields),
+        fields,
+        section.choice("on_leave", ("remove", "nothing"), default="remove"),
+        _guards(section),
+        section.place("name"),
+        section.place("destination"),
+    )
+    section.finish()
+    return sync if name else None
+
+
+def _origin(section: Section) -> Origin:
+    source = section.section("from", f"'from' of {section.what}", required=True)
+    if source is None:
+        return Origin("profiles", "", section.location)
+    given = [origin for origin in ORIGINS if origin in source]
+    if len(given) > 1 or (not given and not source.keys()):
+        section.problems.add(
+            "ambiguous-source",
+            f"'from' of {section.what} must name one source",
+            source.location,
+            "write one of 'audience: <name>', 'profiles: true' and 'model: <name>'",
+        )
+    kind = given[0] if given else "profiles"
+    place = source.place(kind)
+    name = ""
+    for origin in ORIGINS:
+        source.node(origin)
+    if kind != "profiles":
+        name = source.name(kind, required=bool(given))
+    elif given and not source.boolean("profiles", default=True):
+        section.problems.add(
+            "unknown-value",
+            f"'profiles' of {section.what} can only be true",
+            place,
+            "write 'profiles: true', or name an audience or a model",
+        )
+    source.finish()
+    return Origin(kind, name, place)
+
+
+def _fields(section: Section) -> tuple[Field, ...]:
+    found: list[Field] = []
+    for name, node, place in section.mapping("fields", required=True):
+        if not NAME.match(name) or len(name) > 60 or name in RESERVED_FIELDS:
+            section.problems.add(
+                "invalid-name",
+                f"{section.what} has a field {name!r}",
+                place,
+                "use lower-case letters, digits and '_', starting with a letter, at most 60 "
+                "characters, and not 'sync_key' or 'operation'",
+            )
+        field = _field(name, node, place, section)
+        if field is not None:
+            found.append(field)
+    return tuple(found)
+
+
+def _field(name: str, node: Node, place: Location, section: Section) -> Field | None:
+    one = Section(node, f"field '{name}' of {section.what}", section.problems)
+    if not isinstance(node.value, dict):
+        return None
+    given = [kind for kind in FIELD_KINDS if kind in one]
+    if len(given) != 1:
+        near = suggest(next(iter(one.keys()), ""), FIELD_KINDS)
+        section.problems.add(
+            "ambiguous-field",
+            f"{one.what} must have exactly one of 'identifier', 'trait', 'column' and 'constant'",
+            place,
+            near if not given else f"keep one of {', '.join(given)}",
+        )
+        return None
+    kind = given[0]
+    value: Scalar = _constant(one) if kind == "constant" else one.name(kind)
+    strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
+    type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
+    one.finish()
+    return Field(name, kind, value, one.place(kind), strategy or "last", type_)
+
+
+def _constant(one: Section) -> Scalar:
+    node = one.node("constant")
+    if node is None or isinstance(node.value, (dict, tuple)):
+        if node is not None:
+            one.wrong("constant", node, "text, a number or true or false")
+        return None
+    if node.value is None:
+        one.wrong("constant", node, "text, a number or true or false")
+    return node.value
+
+
+def _key(section: Section, fields: tuple[Field, ...]) -> str:
+    key = section.text("key", default=PROFILE_KEY)
+    names = [field.name for field in fields]
+    if key != PROFILE_KEY and key not in names:
+        section.problems.add(
+            "unknown-key-field",
+            f"the key '{key}' of {section.what} is not one of its fields",
+            section.place("key"),
+            suggest(key, [PROFILE_KEY, *names]),
+        )
+    return key
+
+
+def _guards(section: Section) -> Guards:
+    guards = section.section("guards", f"guards of {section.what}")
+    if guards is None:
+        return Guards()
+    ratio = DEFAULT_MAX_REMOVAL_RATIO
+    node = guards.node("max_removal_ratio")
+    if node is not None:
+        value = node.value
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            guards.wrong("max_removal_ratio", node, "a number from 0 to 1")
+        elif not 0 <= value <= 1:
+            section.problems.add(
+                "out-of-range",
+                f"'max_removal_ratio' of {guards.what} is {value}",
+                node.location,
+                "use a number from 0 to 1",
+            )
+        else:
+            ratio = Decimal(value)
+    guards.finish()
+    return Guards(ratio)
