@@ -128,7 +128,8 @@ def _setting(section: Section, setting: Setting, is_needed: bool) -> SettingValu
         place = section.place(name)
         section.problems.add(
             "plain-secret",
-            f"'{name}' of {section.what} (line {place.line}) is a secret and must not stand in a file",
+            f"'{name}' of {section.what} (line {place.line}) is a secret and must not stand "
+            "in a file",
             _without_source(place),
             f"write '{name}: env:SOME_NAME' and set that environment variable",
         )

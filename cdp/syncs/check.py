@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cdp.errors import Problems, suggest
+from cdp.errors import Location, Problems, suggest
 from cdp.syncs.spec import PROFILE_KEY, Sync
 
 PROFILE_COLUMNS = {
@@ -23,6 +23,8 @@ PROFILE_COLUMNS = {
 class Definitions(Protocol):
     """The part of the catalogue that syncs refer to; all mappings are by name."""
 
+    @property
+    def identity(self) -> Any: ...
     @property
     def traits(self) -> Mapping[str, Any]: ...
     @property
@@ -63,11 +65,26 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
                 field.location,
                 suggest(str(field.value), catalogue.traits),
             )
+        if field.kind == "identifier" and field.value:
+            _check_identifier(sync, str(field.value), field.location, catalogue, problems)
         if field.kind == "column" and field.value:
             _check_column(sync, str(field.value), field.location, problems)
 
 
-def _check_column(sync: Sync, column: str, location: Any, problems: Problems) -> None:
+def _check_identifier(
+    sync: Sync, name: str, location: Location, catalogue: Definitions, problems: Problems
+) -> None:
+    known = [one.name for one in catalogue.identity.types]
+    if name not in known:
+        problems.add(
+            "unknown-identifier",
+            f"sync '{sync.name}' uses identifier '{name}', which identity.yml does not define",
+            location,
+            suggest(name, known),
+        )
+
+
+def _check_column(sync: Sync, column: str, location: Location, problems: Problems) -> None:
     if sync.origin.kind == "model":
         return
     known = PROFILE_COLUMNS if sync.origin.kind == "profiles" else {PROFILE_KEY: "string"}

@@ -6,6 +6,7 @@ destination exist is checked with the catalogue in `cdp.syncs.check`.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +20,16 @@ FIELD_KINDS = ("identifier", "trait", "column", "constant")
 STRATEGIES = ("last", "first")
 TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
 PROFILE_KEY = "canonical_profile_id"
-RESERVED_FIELDS = ("sync_key", "operation")
+IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
+# Words that no engine takes as an unquoted column name, and the names that a run adds.
+RESERVED_FIELDS = frozenset(
+    "sync_key operation all and any array as asc between by case cast check column constraint "
+    "create cross current_date current_timestamp default delete desc distinct drop else end "
+    "except exists false fetch for foreign from full grant group having in inner insert "
+    "intersect into is join lateral left like limit natural not null offset on or order outer "
+    "primary references right row rows select set some table then to true union unique update "
+    "user using values when where window with".split()
+)
 DEFAULT_MAX_REMOVAL_RATIO = Decimal("0.5")
 
 
@@ -149,7 +159,7 @@ def _fields(section: Section) -> tuple[Field, ...]:
                 f"{section.what} has a field {name!r}",
                 place,
                 "use lower-case letters, digits and '_', starting with a letter, at most 60 "
-                "characters, and not 'sync_key' or 'operation'",
+                "characters, and no word of SQL",
             )
         field = _field(name, node, place, section)
         if field is not None:
@@ -172,11 +182,28 @@ def _field(name: str, node: Node, place: Location, section: Section) -> Field | 
         )
         return None
     kind = given[0]
-    value: Scalar = _constant(one) if kind == "constant" else one.name(kind)
+    value = _field_value(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
     type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
     one.finish()
     return Field(name, kind, value, one.place(kind), strategy or "last", type_)
+
+
+def _field_value(one: Section, kind: str) -> Scalar:
+    if kind == "constant":
+        return _constant(one)
+    if kind != "identifier":
+        return one.name(kind)
+    text = one.text("identifier")
+    if text and not IDENTIFIER_NAME.match(text):
+        one.problems.add(
+            "invalid-name",
+            f"{one.what} has the identifier {text!r}",
+            one.place("identifier"),
+            "write a type of identity.yml, such as email",
+        )
+        return ""
+    return text
 
 
 def _constant(one: Section) -> Scalar:
@@ -187,6 +214,13 @@ def _constant(one: Section) -> Scalar:
         return None
     if node.value is None:
         one.wrong("constant", node, "text, a number or true or false")
+    if isinstance(node.value, str) and any(mark in node.value for mark in ("{%", "{{", "{#")):
+        one.problems.add(
+            "template-in-text",
+            f"{one.what} has a constant with template marks in it",
+            node.location,
+            "constants are sent as they are; leave out '{{', '{%' and '{#'",
+        )
     return node.value
 
 

@@ -1,0 +1,207 @@
+"""The desired state of each sync as a dbt model, and an exposure for each. Pure.
+
+Columns are `sync_key` (text, what identifies the row at the destination) and the
+mapped fields, in the order of the definition. Rows with a null or repeated key
+stay in: the diff reports them as invalid. Only constructs that DuckDB, Postgres
+and Spark agree on are used. Does not send anything and never sees the warehouse.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import PurePosixPath
+
+from sqlglot import exp
+
+from cdp.sql.model import COLUMN_TYPES, Column, Exposure, GeneratedModel, Import
+from cdp.syncs.check import Definitions
+from cdp.syncs.spec import PROFILE_KEY, Field, Sync
+from cdp.yamlfile import Scalar
+
+FOLDER = "syncs"
+KEY_COLUMN = "sync_key"
+IDENTIFIERS = "user_identifiers"
+TRAITS = "computed_traits"
+_ROWS = "source_rows"
+
+
+def compile_syncs(catalogue: Definitions) -> tuple[list[GeneratedModel], list[Exposure]]:
+    """One model and one exposure for each sync of a checked catalogue."""
+    syncs = list(catalogue.syncs.values())
+    return (
+        [compile_sync(sync, catalogue) for sync in syncs],
+        [_exposure(sync, catalogue) for sync in syncs],
+    )
+
+
+def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
+    """The model with the desired state of one sync."""
+    origin = _origin_model(sync)
+    imports = [Import.ref(origin)]
+    if any(field.kind == "identifier" for field in sync.fields) and origin != IDENTIFIERS:
+        imports.append(Import.ref(IDENTIFIERS))
+    if any(field.kind == "trait" for field in sync.fields) and origin != TRAITS:
+        imports.append(Import.ref(TRAITS))
+    return GeneratedModel(
+        name=sync.model_name,
+        folder=FOLDER,
+        definitions=(definition_path(sync),),
+        description=f"Desired state of sync {sync.name}: {sync.description}",
+        columns=(
+            Column(KEY_COLUMN, "string", f"Identifies the row at the destination: {sync.key}."),
+            *(
+                Column(field.name, _column_type(field, catalogue), _describe(field))
+                for field in sync.fields
+            ),
+        ),
+        imports=tuple(imports),
+        body=lambda dialect: _body(sync, dialect),
+    )
+
+
+def definition_path(sync: Sync) -> PurePosixPath:
+    """The definition's path inside the project."""
+    return PurePosixPath("definitions") / "syncs" / f"{sync.name}.yml"
+
+
+def _exposure(sync: Sync, catalogue: Definitions) -> Exposure:
+    kind = catalogue.destinations[sync.destination].type
+    return Exposure(
+        name=sync.name,
+        folder=FOLDER,
+        definitions=(definition_path(sync),),
+        description=f"{sync.description} Sent to destination {sync.destination} ({kind}).",
+        label=sync.name.replace("_", " ").capitalize(),
+        models=(sync.model_name,),
+        owner="cdp",
+    )
+
+
+def _origin_model(sync: Sync) -> str:
+    if sync.origin.kind == "audience":
+        return f"audience__{sync.origin.name}"
+    return sync.origin.name if sync.origin.kind == "model" else "profiles"
+
+
+def _column_type(field: Field, catalogue: Definitions) -> str:
+    if field.kind == "column":
+        return field.type
+    if field.kind == "trait":
+        kind = str(catalogue.traits[str(field.value)].type)
+        return "string_list" if kind == "list" else kind
+    return _constant_type(field.value) if field.kind == "constant" else "string"
+
+
+def _constant_type(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int):
+        return "integer"
+    return "decimal" if isinstance(value, Decimal) else "string"
+
+
+def _describe(field: Field) -> str:
+    if field.kind == "identifier":
+        return f"The profile's {field.strategy} seen {field.value}."
+    return f"The {field.kind} {field.value}."
+
+
+def _body(sync: Sync, dialect: str) -> exp.Select:
+    key = _value(_key_field(sync), dialect) if sync.key != PROFILE_KEY else _profile_key()
+    query = exp.select(
+        exp.alias_(_cast(key, "string", dialect), KEY_COLUMN),
+        *(exp.alias_(_value(field, dialect), field.name) for field in sync.fields),
+    ).from_(exp.to_table(_origin_model(sync)).as_(_ROWS))
+    for name, identifier, strategy in _identifier_joins(sync):
+        query = query.with_(name, as_=_one_identifier(identifier, strategy))
+        query = _joined(query, name)
+    if any(field.kind == "trait" for field in sync.fields):
+        query = _joined(query, TRAITS)
+    return query
+
+
+def _key_field(sync: Sync) -> Field:
+    return next(field for field in sync.fields if field.name == sync.key)
+
+
+def _profile_key() -> exp.Column:
+    return exp.column(PROFILE_KEY, table=_ROWS)
+
+
+def _joined(query: exp.Select, name: str) -> exp.Select:
+    on = exp.EQ(this=_profile_key(), expression=exp.column(PROFILE_KEY, table=name))
+    return query.join(exp.to_table(name), on=on, join_type="left")
+
+
+def _identifier_joins(sync: Sync) -> list[tuple[str, str, str]]:
+    joins = {
+        (_identifier_cte(field), str(field.value), field.strategy)
+        for field in sync.fields
+        if field.kind == "identifier"
+    }
+    return sorted(joins)
+
+
+def _identifier_cte(field: Field) -> str:
+    return f"{field.strategy}_seen_{str(field.value).replace('.', '_')}"
+
+
+def _value(field: Field, dialect: str) -> exp.Expr:
+    if field.kind == "identifier":
+        value: exp.Expr = exp.column("identifier_value", table=_identifier_cte(field))
+        return _cast(value, "string", dialect)
+    if field.kind == "trait":
+        return exp.column(str(field.value), table=TRAITS)
+    if field.kind == "column":
+        return _cast(exp.column(str(field.value), table=_ROWS), field.type, dialect)
+    return _cast(_literal(field.value), _constant_type(field.value), dialect)
+
+
+def _literal(value: Scalar) -> exp.Expr:
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
+    if isinstance(value, (int, Decimal)):
+        return exp.Literal.number(format(value, "f") if isinstance(value, Decimal) else value)
+    return exp.Literal.string(str(value))
+
+
+def _cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    target = exp.DataType.build(COLUMN_TYPES[kind][dialect], dialect=dialect)
+    return exp.Cast(this=value, to=target)
+
+
+def _one_identifier(identifier: str, strategy: str) -> exp.Select:
+    """One value a profile: the one seen last (or first); ties go to the greatest (or least)."""
+    is_last = strategy == "last"
+
+    def column(name: str) -> exp.Column:
+        return exp.column(name, table=IDENTIFIERS)
+
+    seen_at = column("last_seen_at" if is_last else "first_seen_at")
+    never_seen = exp.Case().when(exp.Is(this=seen_at.copy(), expression=exp.Null()), "1").else_("0")
+    order = exp.Order(
+        expressions=[
+            exp.Ordered(this=never_seen, desc=False),
+            exp.Ordered(this=seen_at, desc=is_last),
+            exp.Ordered(this=column("identifier_value"), desc=is_last),
+        ]
+    )
+    position = exp.Window(
+        this=exp.RowNumber(), partition_by=[column(PROFILE_KEY)], order=order, over="OVER"
+    )
+    ranked = (
+        exp.select(
+            column(PROFILE_KEY), column("identifier_value"), exp.alias_(position, "rank_number")
+        )
+        .from_(IDENTIFIERS)
+        .where(exp.EQ(this=column("identifier_type"), expression=exp.Literal.string(identifier)))
+    )
+    return (
+        exp.select(
+            exp.column(PROFILE_KEY, table="ranked"), exp.column("identifier_value", table="ranked")
+        )
+        .from_(ranked.subquery("ranked"))
+        .where(
+            exp.EQ(this=exp.column("rank_number", table="ranked"), expression=exp.Literal.number(1))
+        )
+    )
