@@ -1,0 +1,112 @@
+"""All definitions of a project together, read and checked.
+
+Owns where definition files are and that names are unique across files. What one file
+may say belongs to each domain's `spec`; what refers to other definitions, to its
+`check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from cdp.audiences.check import check_audiences
+from cdp.audiences.spec import Audience, read_audience
+from cdp.destinations.spec import Destination, read_destinations
+from cdp.errors import Location, Problems
+from cdp.identity.spec import IdentityRules, read_identity
+from cdp.project import Project
+from cdp.syncs.check import check_syncs
+from cdp.syncs.spec import Sync, read_sync
+from cdp.traits.spec import Trait, read_traits
+
+if TYPE_CHECKING:
+    from cdp.loader.spec import Source
+
+
+class _Definition(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def location(self) -> Location: ...
+
+
+_T = TypeVar("_T")
+_Named = TypeVar("_Named", bound=_Definition)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Every definition by name; `definitions` is the folder that they were read from."""
+
+    definitions: Path
+    identity: IdentityRules
+    sources: Mapping[str, Source]
+    traits: Mapping[str, Trait]
+    audiences: Mapping[str, Audience]
+    destinations: Mapping[str, Destination]
+    syncs: Mapping[str, Sync]
+
+
+def load_catalogue(project: Project) -> Catalogue:
+    """Every definition of the project.
+
+    Raises DefinitionError with all problems of all files.
+    """
+    problems = Problems()
+    folder = project.definitions
+    traits = [one for path in _files(folder / "traits") for one in read_traits(path, problems)]
+    audiences = [read_audience(path, problems) for path in _files(folder / "audiences")]
+    syncs = [read_sync(path, problems) for path in _files(folder / "syncs")]
+    destinations = folder / "destinations.yml"
+    catalogue = Catalogue(
+        definitions=folder,
+        identity=read_identity(folder / "identity.yml", problems),
+        sources=_read_sources(folder / "sources.yml", problems),
+        traits=_by_name("trait", traits, problems),
+        audiences=_by_name("audience", audiences, problems),
+        destinations=_frozen(
+            read_destinations(destinations, problems) if destinations.exists() else {}
+        ),
+        syncs=_by_name("sync", syncs, problems),
+    )
+    check_audiences(catalogue, problems)
+    check_syncs(catalogue, problems)
+    problems.raise_if_any()
+    return catalogue
+
+
+def _read_sources(path: Path, problems: Problems) -> Mapping[str, Source]:
+    if not path.exists():
+        return _frozen({})
+    from cdp.loader.spec import read_sources
+
+    return _frozen(read_sources(path, problems))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yml", ".yaml"))
+
+
+def _frozen(found: Mapping[str, _T]) -> Mapping[str, _T]:
+    return MappingProxyType(dict(found))
+
+
+def _by_name(kind: str, found: Sequence[_Named | None], problems: Problems) -> Mapping[str, _Named]:
+    """The definitions by name; a name used twice is a problem at its second use."""
+    named: dict[str, _Named] = {}
+    for one in found:
+        if one is None:
+            continue
+        first = named.setdefault(one.name, one)
+        if first is not one:
+            problems.add(
+                "duplicate-name",
+                f"{kind} '{one.name}' is defined twice",
+                one.location,
+                f"rename one of the two; the first is at {first.location}",
+            )
+    return MappingProxyType(named)

@@ -1,0 +1,201 @@
+"""Computed traits: `definitions/traits/<file>.yml` read into frozen values.
+
+Owns the closed language of a trait and the types that its aggregates allow. Checks
+that need other files (a name used twice) belong to the catalogue.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdp.errors import Location, Problems
+from cdp.sql.events import EventQuery, Property, read_event_query
+from cdp.sql.names import RESERVED
+from cdp.sql.types import BOOLEAN, DECIMAL, FLOAT, INTEGER, LIST, SCALARS, STRING, TIMESTAMP
+from cdp.sql.values import Value, read_path, read_value
+from cdp.yamlfile import Node, Section, read_yaml
+
+LONGEST_FILE_NAME = 45
+_NUMERIC = (DECIMAL, INTEGER, FLOAT)
+# The types that an aggregate can give; the first is the default.
+AGGREGATES: dict[str, tuple[str, ...]] = {
+    "count": (INTEGER,),
+    "sum": _NUMERIC,
+    "average": (DECIMAL, FLOAT),
+    "minimum": (*_NUMERIC, TIMESTAMP),
+    "maximum": (*_NUMERIC, TIMESTAMP),
+    "first": (STRING, *_NUMERIC, BOOLEAN, TIMESTAMP),
+    "last": (STRING, *_NUMERIC, BOOLEAN, TIMESTAMP),
+    "first_time": (TIMESTAMP,),
+    "last_time": (TIMESTAMP,),
+    "most_frequent": (STRING, *_NUMERIC, BOOLEAN),
+    "unique_list": (LIST,),
+    "unique_count": (INTEGER,),
+}
+WITHOUT_PROPERTY = ("count", "first_time", "last_time")
+COUNTS = ("count", "unique_count")
+_JINJA = re.compile(r"\{[{%#]")
+
+
+@dataclass(frozen=True)
+class EventTrait:
+    """An aggregate over events. `property` is None for count, first_time and last_time."""
+
+    query: EventQuery
+    aggregate: str
+    property: Property | None
+
+
+@dataclass(frozen=True)
+class ProfileTrait:
+    """The latest value of a trait of identify calls."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One computed trait. `file` is the stem of its definition file."""
+
+    name: str
+    description: str
+    type: str
+    origin: EventTrait | ProfileTrait
+    default: Value | None
+    file: str
+    location: Location = field(compare=False)
+
+
+def read_traits(path: Path, problems: Problems) -> list[Trait]:
+    """The traits of one file; broken ones are left out, with a problem noted for each."""
+    root = read_yaml(path, problems)
+    if root is None:
+        return []
+    check_file_name(path, problems)
+    section = Section(root, path.name, problems)
+    items = section.items("traits", required=True)
+    section.finish()
+    traits = [_read_trait(item, path.stem, problems) for item in items]
+    return [trait for trait in traits if trait is not None]
+
+
+def check_file_name(path: Path, problems: Problems) -> None:
+    """Notes a problem when a file's name cannot be part of a table's name."""
+    if len(path.stem) > LONGEST_FILE_NAME or not re.fullmatch(r"[a-z][a-z0-9_]*", path.stem):
+        problems.add(
+            "invalid-name",
+            f"the file name {path.name!r} cannot name a model",
+            Location(path),
+            "use lower-case letters, digits and '_', starting with a letter, "
+            f"at most {LONGEST_FILE_NAME} characters before .yml",
+        )
+
+
+def read_description(section: Section, problems: Problems) -> str:
+    """The required description, without Jinja: dbt would run it."""
+    text = section.text("description", required=True)
+    if _JINJA.search(text):
+        problems.add(
+            "unsafe-text",
+            f"the description of {section.what} has '{{{{', '{{%' or '{{#' in it",
+            section.place("description"),
+            "leave them out: dbt would read them as a template",
+        )
+    return text.strip()
+
+
+def _read_trait(node: Node, file: str, problems: Problems) -> Trait | None:
+    before = len(problems.found)
+    section = Section(node, "a trait", problems)
+    name = section.name("name")
+    section.what = f"trait '{name}'" if name else "a trait"
+    if name in RESERVED:
+        problems.add(
+            "reserved-name",
+            f"{section.what} has a name that SQL or a table of cdp uses itself",
+            section.place("name"),
+            "choose another name, such as one with two words",
+        )
+    description = read_description(section, problems)
+    origin, kind = _read_origin(section, problems)
+    default_node = section.node("default")
+    section.finish()
+    if origin is None or len(problems.found) > before:
+        return None
+    default = _read_default(default_node, kind, origin, section.what, problems)
+    return Trait(name, description, kind, origin, default, file, section.place("name"))
+
+
+def _read_origin(
+    section: Section, problems: Problems
+) -> tuple[EventTrait | ProfileTrait | None, str]:
+    if "profile_trait" not in section:
+        return _read_event_trait(section, problems)
+    text = section.text("profile_trait")
+    node = section.node("profile_trait")
+    kind = section.choice("type", SCALARS, default=STRING)
+    path = read_path(text, section.what, node, problems) if node is not None and text else None
+    if path is not None and len(path) > 1:
+        problems.add(
+            "invalid-path",
+            f"{section.what} reads the nested profile trait {text!r}",
+            section.place("profile_trait"),
+            "name a trait of the first level",
+        )
+    return (ProfileTrait(text) if path is not None else None), kind
+
+
+def _read_event_trait(section: Section, problems: Problems) -> tuple[EventTrait | None, str]:
+    query = read_event_query(section, "event", problems)
+    aggregate = section.choice("aggregate", tuple(AGGREGATES), required=True)
+    kinds = AGGREGATES.get(aggregate, (STRING,))
+    kind = section.choice("type", (*SCALARS, LIST), default=kinds[0])
+    if kind not in kinds:
+        problems.add(
+            "wrong-aggregate-type",
+            f"{section.what} has the aggregate '{aggregate}', which cannot be of type '{kind}'",
+            section.place("type"),
+            "use " + " or ".join(f"'{one}'" for one in kinds),
+        )
+    prop = _read_property(section, aggregate, kind, problems)
+    return (EventTrait(query, aggregate, prop) if aggregate else None), kind
+
+
+def _read_property(
+    section: Section, aggregate: str, kind: str, problems: Problems
+) -> Property | None:
+    wanted = bool(aggregate) and aggregate not in WITHOUT_PROPERTY
+    text = section.text("property", required=wanted)
+    node = section.node("property")
+    if node is None or not text:
+        return None
+    if aggregate in WITHOUT_PROPERTY:
+        problems.add(
+            "needless-property",
+            f"{section.what} has the aggregate '{aggregate}', which reads no property",
+            node.location,
+            "leave 'property' out, or count its values with 'unique_count'",
+        )
+    path = read_path(text, section.what, node, problems)
+    if path is None:
+        return None
+    return Property(path, STRING if aggregate in ("unique_list", "unique_count") else kind)
+
+
+def _read_default(
+    node: Node | None, kind: str, origin: EventTrait | ProfileTrait, what: str, problems: Problems
+) -> Value | None:
+    if node is None:
+        counts = isinstance(origin, EventTrait) and origin.aggregate in COUNTS
+        return 0 if counts else None
+    if kind == LIST:
+        problems.add(
+            "wrong-type",
+            f"the default of {what} cannot be given: its type is '{LIST}'",
+            node.location,
+            "leave 'default' out; a profile without values has no list",
+        )
+        return None
+    return read_value(kind, node, f"the default of {what}", problems)
