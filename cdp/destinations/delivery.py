@@ -1,0 +1,93 @@
+"""What passes between the sync engine and a destination: rows out, outcomes back.
+
+Owns the vocabulary only. `accepted` and `rejected` are what the destination
+said; `retry` means surely not taken; `unknown` means that it may have been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+UPSERT, REMOVE = "upsert", "remove"
+ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
+
+
+@dataclass(frozen=True)
+class OutgoingRow:
+    """One row to send. `fields` is empty for a removal."""
+
+    operation: str
+    key: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one request or file. Sent again, it bears the same number and key.
+
+    `columns` are the mapped fields with their DuckDB types; `snapshot` is the
+    file with the whole desired state, for a destination that asked for one.
+    """
+
+    sync: str
+    run_id: str
+    number: int
+    rows: Sequence[OutgoingRow]
+    idempotency_key: str
+    columns: Sequence[tuple[str, str]] = ()
+    snapshot: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one row. `reason` is redacted."""
+
+    state: str
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The destination refused the batch as a whole: some row in it is bad."""
+
+    code: str
+    reason: str
+
+
+class Stop(Exception):  # noqa: N818
+    """The run must stop: what failed will fail for every row. `outcome` is for the batch."""
+
+    def __init__(self, slug: str, message: str, help: str, outcome: Outcome) -> None:
+        super().__init__(message)
+        self.slug = slug
+        self.message = message
+        self.help = help
+        self.outcome = outcome
+
+
+class Driver(Protocol):
+    """How one kind of destination takes batches."""
+
+    is_idempotent: bool
+    snapshot_format: str | None
+
+    def lane(self, operation: str) -> int:
+        """Rows of one lane may share a batch."""
+        ...
+
+    def limits(self, operation: str) -> tuple[int, int]:
+        """The most rows and the most bytes of a batch."""
+        ...
+
+    def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
+        """One outcome for each row, by position, or a refusal of the whole.
+
+        Raises Stop when nothing more should be sent.
+        """
+        ...
+
+    def close(self) -> None: ...

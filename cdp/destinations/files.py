@@ -1,0 +1,129 @@
+"""Files as a destination: change files, or one file with the present state.
+
+Owns their names and their atomic writing: a file appears whole under its name
+or not at all, and the same batch of the same run writes the same name again. A
+row is acknowledged when its file has been renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cdp.destinations.delivery import ACCEPTED, RETRY, Batch, Outcome, Refused, Stop
+from cdp.destinations.secrets import resolve_settings
+from cdp.destinations.spec import Destination
+
+COPY_OPTIONS = {
+    "csv": "format csv, header true",
+    "jsonl": "format json",
+    "parquet": "format parquet, compression zstd",
+}
+MOST_ROWS = 100_000
+MOST_BYTES = 64_000_000
+_UNLIMITED = 2**62
+
+
+class FileDriver:
+    """Writes to `<path>/<sync>/<run>-<batch>.<ext>`, or to `<path>/<sync>.<ext>` (snapshot)."""
+
+    is_idempotent = True
+
+    def __init__(self, destination: Destination, project_folder: Path) -> None:
+        settings = resolve_settings(destination)
+        self._name = destination.name
+        self._folder = project_folder / str(settings["path"])
+        self._format = str(destination.manifest.file_format)
+        is_snapshot = settings["write"] == "snapshot"
+        self.snapshot_format = self._format if is_snapshot else None
+
+    def close(self) -> None:
+        """Nothing is held between batches."""
+
+    def lane(self, operation: str) -> int:
+        return 0
+
+    def limits(self, operation: str) -> tuple[int, int]:
+        return (_UNLIMITED, _UNLIMITED) if self.snapshot_format else (MOST_ROWS, MOST_BYTES)
+
+    def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
+        """Raises Stop when the folder cannot be written to."""
+        try:
+            if batch.snapshot is not None:
+                target = self._folder / f"{batch.sync}.{self._format}"
+                _publish(target, lambda fresh: _copy_file(batch.snapshot, fresh))
+            else:
+                name = f"{batch.run_id}-{batch.number:06}.{self._format}"
+                target = self._folder / batch.sync / name
+                _publish(target, lambda fresh: self._write_changes(batch, fresh))
+        except OSError as error:
+            what = error.strerror or type(error).__name__
+            raise Stop(
+                "destination-unwritable",
+                f"destination '{self._name}' cannot be written to: {what}",
+                "check that the folder exists, may be written to and has space",
+                Outcome(RETRY, "unwritable", what),
+            ) from None
+        return [Outcome(ACCEPTED)] * len(batch.rows)
+
+    def _write_changes(self, batch: Batch, path: Path) -> None:
+        import duckdb
+
+        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
+            rows = Path(folder) / "rows.jsonl"
+            with rows.open("w", encoding="utf-8") as out:
+                for row in batch.rows:
+                    fields = json.dumps(row.fields, ensure_ascii=False)
+                    line = {"operation": row.operation, "key": row.key, "fields": fields}
+                    out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            connection.execute("set preserve_insertion_order = true")
+            columns = ", ".join(
+                f"{_value(name, kind)} as {_quoted(name)}" for name, kind in batch.columns
+            )
+            # Names and types come from the model's own columns, paths from code.
+            connection.execute(
+                f"copy (select r.operation as operation, r.key as key"  # noqa: S608
+                f"{', ' + columns if columns else ''} "
+                f"from read_json({_text(str(rows))}, format = 'newline_delimited', columns = "
+                "{operation: 'varchar', key: 'varchar', fields: 'json'}) as r) "
+                f"to {_text(str(path))} ({COPY_OPTIONS[self._format]})"
+            )
+
+
+def _value(name: str, kind: str) -> str:
+    path = _text(f'$."{name}"')
+    if kind.endswith("[]"):
+        return f"cast(json_extract(r.fields, {path}) as {kind})"
+    return f"cast(json_extract_string(r.fields, {path}) as {kind})"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _copy_file(source: Path | None, target: Path) -> None:
+    assert source is not None
+    shutil.copyfile(source, target)
+
+
+def _publish(target: Path, write: Callable[[Path], None]) -> None:
+    """Write beside the target, make it durable, then let it appear at once."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.new")
+    write(fresh)
+    with fresh.open("rb+") as written:
+        os.fsync(written.fileno())
+    fresh.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,67 @@
+"""Secrets at the last moment, and texts from outside without secrets or personal data.
+
+Owns resolving `env:NAME` and redacting. Nothing resolved here may be printed,
+logged or stored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cdp.destinations.spec import ENV, Destination
+from cdp.errors import RunError
+
+LONGEST_REASON = 200
+_SHORTEST_HIDDEN = 3
+_HIDDEN = "[redacted]"
+_EMAIL = re.compile(r"[^\s\"'<>@,;:]+@[^\s\"'<>@,;:]+")
+_DIGITS = re.compile(r"\+?\d[\d .\-()]{5,}\d")
+_LONG_TOKEN = re.compile(r"[A-Za-z0-9_\-+/=.]{24,}")
+
+
+def resolve_settings(destination: Destination) -> dict[str, Any]:
+    """The settings with every `env:NAME` replaced by the variable's value.
+
+    Raises RunError with the name of a variable that is not set.
+    """
+    resolved: dict[str, Any] = {}
+    for name, value in destination.settings.items():
+        found = ENV.match(value) if isinstance(value, str) else None
+        if found is None:
+            resolved[name] = value
+            continue
+        secret = os.environ.get(found[1], "").strip()
+        if not secret:
+            raise RunError(
+                "missing-secret",
+                f"destination '{destination.name}' needs the environment variable {found[1]}, "
+                "which is not set",
+                location=destination.location,
+                help=f"set it: export {found[1]}=...",
+            )
+        resolved[name] = secret
+    return resolved
+
+
+def redact(text: str, hidden: Iterable[Any] = ()) -> str:
+    """A text from outside, short, on one line, without addresses, numbers, tokens or `hidden`."""
+    for value in sorted({str(one) for one in _leaves(hidden)}, key=len, reverse=True):
+        if len(value) >= _SHORTEST_HIDDEN:
+            text = re.sub(re.escape(value), _HIDDEN, text, flags=re.IGNORECASE)
+    for pattern in (_EMAIL, _DIGITS, _LONG_TOKEN):
+        text = pattern.sub(_HIDDEN, text)
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
+
+
+def _leaves(values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        if isinstance(value, Mapping):
+            yield from _leaves(value.values())
+        elif isinstance(value, (list, tuple)):
+            yield from _leaves(value)
+        elif value is not None and not isinstance(value, bool):
+            yield value
