@@ -1,0 +1,28 @@
+-- One row an identifier: when it was seen, and how many events it owns.
+{{ config(materialized='table', schema='internal') }}
+
+with
+
+event_identifiers as (
+    select * from {{ ref('int_identity__event_identifiers') }}
+)
+
+select
+    event_identifiers.identifier_id,
+    event_identifiers.identifier_type,
+    event_identifiers.identifier_value,
+    event_identifiers.priority,
+    min(event_identifiers.occurred_at) as first_seen_at,
+    max(event_identifiers.occurred_at) as last_seen_at,
+    cast(
+        sum(
+            case when event_identifiers.identifier_id = event_identifiers.owner_id
+                then 1 else 0 end
+        ) as bigint
+    ) as owned_event_count
+from event_identifiers
+group by
+    event_identifiers.identifier_id,
+    event_identifiers.identifier_type,
+    event_identifiers.identifier_value,
+    event_identifiers.priority
