@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -103,9 +102,9 @@ def _body(rules: IdentityRules, digest: str, dialect: str) -> exp.Query:
         )
         for index, one in enumerate(values)
     ]
-    union = reduce(lambda left, right: exp.union(left, right, distinct=False, copy=False), rows)
     return (
-        union.with_("opened", as_=_opened(parts, dialect))
+        exp.union(*rows, distinct=False, copy=False)
+        .with_("opened", as_=_opened(parts, dialect))
         .with_("found", as_=_found(values, parts, dialect))
         .with_("kept", as_=_kept(values, dialect))
         .with_("owned", as_=_owned(rules, values, dialect))
@@ -212,7 +211,7 @@ def _owned(rules: IdentityRules, values: list[_Value], dialect: str) -> exp.Sele
         columns = [exp.column(one.column, "kept") for one in values if one.type is kind]
         if not columns:
             continue
-        value = columns[0]
+        value: exp.Expr = columns[0]
         if len(columns) > 1:
             # `least` is null on some engines when one argument is.
             value = exp.func("coalesce", exp.func("least", *columns), *columns)

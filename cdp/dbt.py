@@ -1,0 +1,90 @@
+"""Running dbt inside this process, and letting go of the warehouse afterwards.
+
+Owns the one call of dbt's programmatic interface. What dbt prints goes to
+stdout as dbt users expect it; this module adds nothing to it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from cdp.errors import RunError
+from cdp.project import Project
+from cdp.warehouse import LOCK_WAIT_S, open_warehouse
+
+
+def run_dbt(
+    project: Project,
+    command: str,
+    arguments: Sequence[str] = (),
+    *,
+    lock_wait_s: float = LOCK_WAIT_S,
+) -> None:
+    """Run one dbt command on the project's target.
+
+    Raises:
+        TransientError: another process holds the warehouse.
+        RunError: dbt says that something failed; its own output tells what.
+    """
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    if project.target.path is not None:
+        # dbt does not wait for DuckDB's lock. Opening first waits, and names the holder.
+        with open_warehouse(project, lock_wait_s=lock_wait_s):
+            pass
+    from dbt.cli.main import dbtRunner
+
+    words = [
+        command,
+        *arguments,
+        "--project-dir",
+        str(project.folder),
+        "--profiles-dir",
+        str(project.profiles_file.parent),
+    ]
+    if project.target_name:
+        words += ["--target", project.target_name]
+    # dbt resolves a relative DuckDB path against the working directory.
+    with _inside(project.folder):
+        try:
+            result = dbtRunner().invoke(words)
+        finally:
+            _release(project)
+    if result.success:
+        return
+    if result.exception is not None:
+        raise RunError(
+            "dbt-failed",
+            f"dbt {command} could not run: {result.exception}",
+            help="run 'cdp validate' and 'cdp compile', then try again",
+        )
+    results: Any = result.result
+    failed = [one.node.name for one in results if one.status in ("error", "fail")]
+    shown = ", ".join(failed[:10])
+    raise RunError(
+        "dbt-failed",
+        f"dbt {command} finished with {len(failed)} failures: {shown}",
+        help="dbt's messages above name the SQL; fix it and run again",
+    )
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _release(project: Project) -> None:
+    """dbt-duckdb keeps the file open after a run; nobody else could open it."""
+    if project.target.adapter == "duckdb":
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        manager: Any = DuckDBConnectionManager
+        manager.close_all_connections()

@@ -1,0 +1,94 @@
+"""Reading one profile out of the public tables. Read-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cdp.errors import RunError
+from cdp.project import Project
+from cdp.warehouse import Warehouse
+
+Fact = tuple[str, str, Any, Any]
+"""(kind, name, value, at): an identifier, a trait, an audience or an event."""
+
+
+def find_profile(project: Project, warehouse: Warehouse, identifier: str) -> str:
+    """The present profile id of an identifier's value or of a profile id ever issued.
+
+    Raises RunError when nothing, or more than one profile, bears it.
+    """
+    schema = project.schema("public")
+    if not warehouse.exists(schema, "identity_graph"):
+        raise RunError(
+            "not-built", "the profile tables do not exist yet", help="run 'cdp build' first"
+        )
+    wanted = identifier.strip()
+    found = warehouse.rows(
+        f"select distinct cast(canonical_profile_id as varchar) from {schema}.identity_graph "  # noqa: S608 (a schema's name)
+        "where identifier_value in (?, lower(?)) "
+        f"union select cast(canonical_profile_id as varchar) from {schema}.profile_merges "
+        "where cast(profile_id as varchar) = lower(?)",
+        [wanted, wanted, wanted],
+    )
+    if not found:
+        raise RunError(
+            "unknown-profile",
+            "no profile has this identifier",
+            help="give an e-mail address, a user id, an anonymous id or a profile id "
+            "as it stands in user_identifiers",
+        )
+    if len(found) > 1:
+        ids = ", ".join(sorted(str(row[0]) for row in found))
+        raise RunError(
+            "ambiguous-profile",
+            f"{len(found)} profiles have this identifier: {ids}",
+            help="give one of the profile ids",
+        )
+    return str(found[0][0])
+
+
+def read_profile(
+    project: Project, warehouse: Warehouse, profile_id: str, event_count: int
+) -> list[Fact]:
+    """Everything known of a profile, as rows: identifiers, traits, audiences, recent events."""
+    schema = project.schema("public")
+    facts: list[Fact] = []
+    for kind, sql in _QUERIES.items():
+        rows = warehouse.rows(sql.replace("{schema}", schema), [profile_id])
+        facts += [(kind, *row) for row in rows]
+    facts += _computed_traits(warehouse, schema, profile_id)
+    if warehouse.exists(schema, "profile_events") and event_count:
+        facts += [
+            ("event", name, message_id, at)
+            for name, message_id, at in warehouse.rows(
+                f"select coalesce(event_name, type), message_id, occurred_at "  # noqa: S608 (a schema's name)
+                f"from {schema}.profile_events where canonical_profile_id = cast(? as uuid) "
+                "order by occurred_at desc, message_id limit ?",
+                [profile_id, event_count],
+            )
+        ]
+    return facts
+
+
+_QUERIES = {
+    "identifier": "select identifier_type, identifier_value, last_seen_at "
+    "from {schema}.user_identifiers where canonical_profile_id = cast(? as uuid) "
+    "order by identifier_type, last_seen_at desc, identifier_value",
+    "trait": "select trait_name, trait_value, occurred_at from {schema}.user_traits "
+    "where canonical_profile_id = cast(? as uuid) order by trait_name",
+    "audience": "select audience_name, true, entered_at from {schema}.audience_memberships "
+    "where canonical_profile_id = cast(? as uuid) order by audience_name",
+}
+
+
+def _computed_traits(warehouse: Warehouse, schema: str, profile_id: str) -> list[Fact]:
+    names, rows = warehouse.table(
+        f"select * from {schema}.computed_traits where canonical_profile_id = cast(? as uuid)",  # noqa: S608 (a schema's name)
+        [profile_id],
+    )
+    return [
+        ("computed trait", name, value, None)
+        for row in rows
+        for name, value in zip(names, row, strict=True)
+        if name != "canonical_profile_id"
+    ]

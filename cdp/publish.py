@@ -1,0 +1,73 @@
+"""The read copy: profile-grain public tables for people who query while cron builds.
+
+DuckDB has one writer, and a writer keeps every reader out. After a build the
+public tables are copied into a second file, which replaces the former copy in
+one step, so a reader sees one build or the next and never waits. Events stay
+out: they are large, and the warehouse has them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cdp.project import Project
+from cdp.warehouse import Warehouse, read_copy
+
+EVENT_GRAIN = frozenset({"profile_events"})
+AUDIENCE_PREFIX = "audience__"
+
+
+def publish(project: Project, warehouse: Warehouse) -> Path:
+    """Copy the public tables and replace the read copy with them, atomically.
+
+    Views become tables, and each audience a view over the memberships.
+    Returns the path of the copy.
+    """
+    final = read_copy(warehouse.path)
+    fresh = final.with_name(final.name + ".new")
+    fresh.unlink(missing_ok=True)
+    schema = project.schema("public")
+    names = [
+        str(name)
+        for (name,) in warehouse.rows(
+            "select table_name from information_schema.tables "
+            "where table_schema = ? and table_catalog = current_database() order by table_name",
+            [schema],
+        )
+    ]
+    literal = str(fresh).replace("'", "''")
+    # The older storage version is read by every DuckDB that we support.
+    warehouse.execute(f"attach '{literal}' as published (storage_version 'v1.5.0')")
+    try:
+        warehouse.execute(f"create schema if not exists published.{_quoted(schema)}")
+        for name in names:
+            if name not in EVENT_GRAIN and not name.startswith(AUDIENCE_PREFIX):
+                _copy_table(warehouse, schema, name)
+        if "audience_memberships" in names:
+            for name in names:
+                if name.startswith(AUDIENCE_PREFIX):
+                    _create_audience(warehouse, schema, name)
+    finally:
+        warehouse.execute("detach published")
+    fresh.replace(final)
+    return final
+
+
+def _copy_table(warehouse: Warehouse, schema: str, name: str) -> None:
+    table = f"{_quoted(schema)}.{_quoted(name)}"
+    warehouse.execute(
+        f"create table published.{table} as from {table}"  # names come from the catalogue
+    )
+
+
+def _create_audience(warehouse: Warehouse, schema: str, name: str) -> None:
+    audience = name.removeprefix(AUDIENCE_PREFIX).replace("'", "''")
+    warehouse.execute(
+        f"create view published.{_quoted(schema)}.{_quoted(name)} as "  # noqa: S608 (a table's name)
+        f"select canonical_profile_id from {_quoted(schema)}.audience_memberships "
+        f"where audience_name = '{audience}'"
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
