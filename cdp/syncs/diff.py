@@ -1,0 +1,217 @@
+"""What changed between the desired state and the ledger, in SQL.
+
+Owns the comparison and the hash that it rests on. Leaves two temporary tables
+behind for the rest of the run: `cdp_desired` (every row of the desired state
+with its hash) and `cdp_changes` (every key with its class). Changes nothing else.
+
+Classes: added, changed, removed (to be sent); unchanged; kept (gone from the
+source, but the sync leaves rows that leave alone); held (rejected before with
+the same content, or unknown where sending twice would hurt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cdp.errors import RunError
+from cdp.project import Project
+from cdp.syncs.compile import KEY_COLUMN
+from cdp.syncs.ledger import HASH_VERSION, ledger_relation, quoted
+from cdp.syncs.spec import Sync
+from cdp.warehouse import Warehouse
+
+TO_SEND = ("removed", "added", "changed")
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Rows by class. `held_there` counts the rows that the destination is believed to hold."""
+
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    kept: int
+    held: int
+    invalid_null: int
+    invalid_duplicate: int
+    desired: int
+    held_there: int
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def invalid(self) -> int:
+        return self.invalid_null + self.invalid_duplicate
+
+    @property
+    def to_send(self) -> int:
+        return self.added + self.changed + self.removed
+
+
+def compute_diff(
+    warehouse: Warehouse,
+    project: Project,
+    sync: Sync,
+    *,
+    is_idempotent: bool = True,
+    retry_rejected: bool = False,
+) -> Diff:
+    """Compare; the temporary tables hold the result.
+
+    Raises RunError when the desired state's model has not been built.
+    """
+    columns = desired_columns(warehouse, project, sync)
+    _make_desired(warehouse, project, sync, columns)
+    _make_changes(warehouse, project, sync, is_idempotent, retry_rejected)
+    return _count(warehouse, project, sync, columns)
+
+
+def desired_columns(
+    warehouse: Warehouse, project: Project, sync: Sync
+) -> tuple[tuple[str, str], ...]:
+    """The mapped columns of the desired state with their types.
+
+    Raises RunError when there is no such table.
+    """
+    found = warehouse.rows(
+        "select column_name, data_type from information_schema.columns "
+        "where table_schema = ? and table_name = ? order by ordinal_position",
+        [project.schema("public"), sync.model_name],
+    )
+    if not found:
+        raise RunError(
+            "sync-not-built",
+            f"the desired state of sync '{sync.name}' has not been built: there is no "
+            f"{project.schema('public')}.{sync.model_name}",
+            help="run 'cdp build' first",
+        )
+    return tuple((name, kind) for name, kind in found if name != KEY_COLUMN)
+
+
+def changed_rows(
+    warehouse: Warehouse, project: Project, sync: Sync, diff: Diff
+) -> Iterator[tuple[str, str, str | None, str]]:
+    """(operation, key, payload hash, fields as JSON) of what is to be sent: removals first.
+
+    Rows come in the order of their keys and a few thousand at a time; consume
+    them all before the next statement.
+    """
+    fields = _fields_json(diff.columns)
+    cursor = warehouse.connection.execute(
+        "select 'remove', c.sync_key, null, '{}' from cdp_changes as c "
+        "where c.class = 'removed' order by c.sync_key"
+    )
+    while chunk := cursor.fetchmany(5_000):
+        yield from chunk
+    cursor = warehouse.connection.execute(
+        # Column names come from the built model, quoted; there are no values.
+        f"select 'upsert', c.sync_key, c.payload_hash, {fields} "  # noqa: S608
+        f"from cdp_changes as c join {desired_relation(project, sync)} as d "
+        f"on cast(d.{KEY_COLUMN} as varchar) = c.sync_key "
+        "where c.class in ('added', 'changed') order by c.sync_key"
+    )
+    while chunk := cursor.fetchmany(5_000):
+        yield from chunk
+
+
+def desired_relation(project: Project, sync: Sync) -> str:
+    """The desired state's table, quoted."""
+    return f"{quoted(project.schema('public'))}.{quoted(sync.model_name)}"
+
+
+def _make_desired(
+    warehouse: Warehouse, project: Project, sync: Sync, columns: tuple[tuple[str, str], ...]
+) -> None:
+    texts = ", ".join(f"cast(d.{quoted(name)} as varchar)" for name, _ in columns)
+    names = "|".join([HASH_VERSION, *(name for name, _ in columns)])
+    # A JSON array keeps null apart from '' and one column's end from the next one's start.
+    warehouse.execute(
+        "create or replace temp table cdp_desired as "  # noqa: S608
+        f"select cast(d.{KEY_COLUMN} as varchar) as sync_key, "
+        f"md5(? || cast(to_json(cast([{texts}] as varchar[])) as varchar)) as payload_hash, "
+        f"count(*) over (partition by cast(d.{KEY_COLUMN} as varchar)) as key_count "
+        f"from {desired_relation(project, sync)} as d",
+        [names],
+    )
+
+
+def _make_changes(
+    warehouse: Warehouse, project: Project, sync: Sync, is_idempotent: bool, retry_rejected: bool
+) -> None:
+    ledger = ledger_relation(warehouse, project)
+    warehouse.execute(
+        # The relation is one of two constants; the rest are parameters.
+        "create or replace temp table cdp_changes as "  # noqa: S608
+        "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes), "
+        f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
+        "desired as (select sync_key, payload_hash from cdp_desired "
+        "where sync_key is not null and key_count = 1), "
+        "present as (select d.sync_key, d.payload_hash, l.payload_hash as old_hash, "
+        "l.remote_state, l.last_operation = 'upsert' and l.last_hash = d.payload_hash "
+        "as is_same_as_last, l.last_outcome from desired as d "
+        "left join ledger as l on l.sync_key = d.sync_key), "
+        "gone as (select l.sync_key, l.last_operation = 'remove' as is_same_as_last, "
+        "l.last_outcome from ledger as l where l.remote_state <> 'absent' and not exists "
+        "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
+        "select p.sync_key, p.payload_hash, case "
+        "when p.remote_state = 'present' and p.old_hash = p.payload_hash then 'unchanged' "
+        "when p.is_same_as_last and ((s.hold_rejected and p.last_outcome = 'rejected') "
+        "or (s.hold_unknown and p.last_outcome = 'unknown')) then 'held' "
+        "when coalesce(p.remote_state, 'absent') = 'absent' then 'added' else 'changed' end "
+        "as class from present as p cross join settings as s "
+        "union all select g.sync_key, null, case when not s.removes then 'kept' "
+        "when g.is_same_as_last and ((s.hold_rejected and g.last_outcome = 'rejected') "
+        "or (s.hold_unknown and g.last_outcome = 'unknown')) then 'held' else 'removed' end "
+        "from gone as g cross join settings as s",
+        [
+            not retry_rejected,
+            not is_idempotent,
+            sync.on_leave == "remove",
+            sync.name,
+            sync.destination,
+        ],
+    )
+
+
+def _count(
+    warehouse: Warehouse, project: Project, sync: Sync, columns: tuple[tuple[str, str], ...]
+) -> Diff:
+    by_class = dict(warehouse.rows("select class, count(*) from cdp_changes group by class"))
+    nulls, duplicates, valid = warehouse.rows(
+        "select count(*) filter (where sync_key is null), "
+        "count(*) filter (where sync_key is not null and key_count > 1), "
+        "count(*) filter (where sync_key is not null and key_count = 1) from cdp_desired"
+    )[0]
+    held_there = warehouse.value(
+        f"select count(*) from {ledger_relation(warehouse, project)} "  # noqa: S608
+        "where sync_name = ? and destination_name = ? and remote_state <> 'absent'",
+        [sync.name, sync.destination],
+    )
+    return Diff(
+        **{
+            name: by_class.get(name, 0)
+            for name in ("added", "changed", "removed", "unchanged", "kept", "held")
+        },
+        invalid_null=nulls,
+        invalid_duplicate=duplicates,
+        desired=valid,
+        held_there=held_there,
+        columns=columns,
+    )
+
+
+def _fields_json(columns: tuple[tuple[str, str], ...]) -> str:
+    """The mapped columns as one JSON object; timestamps as ISO 8601 in UTC."""
+    if not columns:
+        return "'{}'"
+    parts = ", ".join(
+        f"{quoted(name)} := "
+        + (
+            f"strftime(d.{quoted(name)}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+            if kind == "TIMESTAMP"
+            else f"d.{quoted(name)}"
+        )
+        for name, kind in columns
+    )
+    return f"cast(to_json(struct_pack({parts})) as varchar)"

@@ -1,0 +1,215 @@
+"""The local journal of one run: what is to be sent, and what became of it.
+
+A SQLite file in the private spool folder beside the warehouse. It holds the
+payloads, is durable before each request (WAL, synchronous = FULL) and outlives
+a kill at any moment; it is deleted when its outcomes are in the warehouse. Does
+not decide what is sent and never opens the warehouse.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdp.destinations.delivery import Outcome, OutgoingRow
+
+_CHUNK = 2_000
+_OUTCOME_COLUMNS = ("sync_key", "operation", "payload_hash", "outcome", "code", "reason")
+_SCHEMA = """
+create table meta (name text primary key, value text not null);
+create table rows (
+    seq integer primary key, operation text not null, sync_key text not null,
+    payload_hash text, fields text not null
+);
+create table batches (
+    number integer primary key, first_seq integer not null, last_seq integer not null,
+    state text not null
+);
+create table outcomes (
+    seq integer primary key, state text not null, code text not null, reason text not null
+);
+"""
+
+
+@dataclass(frozen=True)
+class JournalRow:
+    """A row to send; `seq` counts from 1 in the order of sending."""
+
+    seq: int
+    operation: str
+    key: str
+    fields_json: str
+
+    @property
+    def size(self) -> int:
+        """Its bytes in a request, about."""
+        return len(self.key.encode()) + len(self.fields_json.encode()) + 64
+
+    def outgoing(self) -> OutgoingRow:
+        return OutgoingRow(self.operation, self.key, json.loads(self.fields_json))
+
+
+@dataclass(frozen=True)
+class SentBatch:
+    """A batch that was marked as being sent."""
+
+    number: int
+    rows: tuple[JournalRow, ...]
+
+
+class Journal:
+    """An open journal; use `create` or `open_existing`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._database.execute("pragma journal_mode = wal")
+            self._database.execute("pragma synchronous = full")
+        except sqlite3.DatabaseError:
+            self._database.close()
+            raise
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        meta: dict[str, Any],
+        rows: Iterable[tuple[str, str, str | None, str]],
+    ) -> Journal:
+        """A complete journal, durable on return.
+
+        Rows are (operation, key, payload hash, fields as JSON).
+        """
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        journal = cls(path)
+        database = journal._database
+        database.executescript(_SCHEMA)
+        database.execute("begin")
+        database.executemany(
+            "insert into rows (operation, sync_key, payload_hash, fields) values (?, ?, ?, ?)", rows
+        )
+        database.executemany(
+            "insert into meta values (?, ?)",
+            [(name, json.dumps(value)) for name, value in {**meta, "complete": True}.items()],
+        )
+        database.execute("commit")
+        return journal
+
+    @classmethod
+    def open_existing(cls, path: Path) -> Journal | None:
+        """The journal of an interrupted run; None when it is gone, broken or was never complete."""
+        if not path.is_file():
+            return None
+        try:
+            journal = cls(path)
+        except sqlite3.DatabaseError:
+            return None
+        try:
+            if journal.meta("complete"):
+                return journal
+        except sqlite3.DatabaseError:
+            pass
+        journal.close()
+        return None
+
+    def meta(self, name: str) -> Any:
+        found = self._database.execute("select value from meta where name = ?", (name,)).fetchone()
+        return json.loads(found[0]) if found else None
+
+    def count(self) -> int:
+        return int(self._database.execute("select count(*) from rows").fetchone()[0])
+
+    def rows(self) -> Iterator[JournalRow]:
+        """All rows in the order of sending, a chunk in memory at a time."""
+        last = 0
+        while chunk := self._between(last + 1, last + _CHUNK):
+            yield from chunk
+            last += _CHUNK
+
+    def begin(self, rows: Sequence[JournalRow]) -> int:
+        """Mark a batch as being sent, durably; its number."""
+        cursor = self._database.execute(
+            "insert into batches (first_seq, last_seq, state) values (?, ?, 'sending')",
+            (rows[0].seq, rows[-1].seq),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def settle(self, number: int, rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> None:
+        """Record what became of each row of a batch."""
+        self._database.execute("begin")
+        self._database.executemany(
+            "insert or replace into outcomes values (?, ?, ?, ?)",
+            [
+                (row.seq, outcome.state, outcome.code, outcome.reason)
+                for row, outcome in zip(rows, outcomes, strict=True)
+            ],
+        )
+        self._database.execute("update batches set state = 'done' where number = ?", (number,))
+        self._database.execute("commit")
+
+    def split(self, number: int) -> None:
+        """Record that a batch was refused as a whole: none of its rows was taken."""
+        self._database.execute("update batches set state = 'split' where number = ?", (number,))
+
+    def doubt(self, rows: Sequence[JournalRow]) -> None:
+        """Turn `retry` of these rows into `unknown`: an earlier request may have arrived."""
+        self._database.execute(
+            "update outcomes set state = 'unknown' where state = 'retry' and seq between ? and ?",
+            (rows[0].seq, rows[-1].seq),
+        )
+
+    def in_flight(self) -> list[SentBatch]:
+        """The batches whose reply was never recorded."""
+        found = self._database.execute(
+            "select number, first_seq, last_seq from batches where state = 'sending' "
+            "order by number"
+        ).fetchall()
+        return [
+            SentBatch(number, tuple(self._between(first, last))) for number, first, last in found
+        ]
+
+    def outcomes(self) -> Iterator[dict[str, Any]]:
+        """Every recorded outcome with its row."""
+        yield from (
+            dict(zip(_OUTCOME_COLUMNS, row, strict=True))
+            for row in self._database.execute(
+                "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason "
+                "from outcomes o join rows r on r.seq = o.seq order by o.seq"
+            )
+        )
+
+    def tally(self) -> dict[str, int]:
+        """Rows by outcome."""
+        return dict(
+            self._database.execute("select state, count(*) from outcomes group by state").fetchall()
+        )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def delete(self) -> None:
+        """Close and remove the journal with everything that belongs to it."""
+        self.close()
+        delete_files(self.path)
+
+    def _between(self, first: int, last: int) -> list[JournalRow]:
+        return [
+            JournalRow(*row)
+            for row in self._database.execute(
+                "select seq, operation, sync_key, fields from rows where seq between ? and ? "
+                "order by seq",
+                (first, last),
+            )
+        ]
+
+
+def delete_files(journal: Path) -> None:
+    """Remove a journal, open or not, and the files beside it that bear its name."""
+    for path in journal.parent.glob(f"{journal.stem}.*"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,185 @@
+"""The ledger in the warehouse: what each destination is known to hold, and every run.
+
+Owns the tables of `<schema>_ops` that syncs write: `sync_runs`, `sync_intents`,
+`sync_ledger`, `sync_rejected`. State changes here only from outcomes. Does not
+compute differences and sends nothing.
+
+`sync_ledger`, one row a (sync, destination, key): `remote_state` is present,
+absent or unknown; `payload_hash` is the hash that was last acknowledged (null
+when absent or unknown); `last_*` tell of the last attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from cdp.clock import utc_now
+from cdp.project import Project
+from cdp.syncs.journal import Journal
+from cdp.warehouse import Warehouse
+
+# Part of every payload hash: a new version of the hash resends everything once.
+HASH_VERSION = "1"
+_LEDGER_COLUMNS = (
+    "sync_name varchar, destination_name varchar, sync_key varchar, remote_state varchar, "
+    "payload_hash varchar, remote_id varchar, last_operation varchar, last_hash varchar, "
+    "last_outcome varchar, reason_code varchar, reason varchar, acknowledged_at timestamp, "
+    "attempted_at timestamp, run_id varchar"
+)
+_TABLES = {
+    "sync_runs": (
+        "run_id varchar, sync_name varchar, destination_name varchar, state varchar, "
+        "started_at timestamp, heartbeat_at timestamp, finished_at timestamp, host varchar, "
+        "pid bigint, added bigint, changed bigint, removed bigint, unchanged bigint, "
+        "held bigint, invalid bigint, accepted bigint, rejected bigint, retry bigint, "
+        "unknown bigint, problem varchar"
+    ),
+    "sync_intents": (
+        "run_id varchar, sync_name varchar, destination_name varchar, sync_key varchar, "
+        "operation varchar, payload_hash varchar"
+    ),
+    "sync_ledger": _LEDGER_COLUMNS,
+    "sync_rejected": (
+        "run_id varchar, sync_name varchar, destination_name varchar, sync_key varchar, "
+        "operation varchar, payload_hash varchar, reason_code varchar, reason varchar, "
+        "rejected_at timestamp"
+    ),
+}
+_OUTCOME_COLUMNS = (
+    "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
+    "outcome: 'varchar', code: 'varchar', reason: 'varchar'}"
+)
+
+
+def quoted(name: str) -> str:
+    """An identifier of SQL, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def table(project: Project, name: str) -> str:
+    """One of the ledger's tables, quoted."""
+    return f"{quoted(project.schema('ops'))}.{quoted(name)}"
+
+
+def ensure_tables(warehouse: Warehouse, project: Project) -> None:
+    """Make the ledger's schema and tables where they are missing."""
+    warehouse.execute(f"create schema if not exists {quoted(project.schema('ops'))}")
+    for name, columns in _TABLES.items():
+        warehouse.execute(f"create table if not exists {table(project, name)} ({columns})")
+
+
+def ledger_relation(warehouse: Warehouse, project: Project) -> str:
+    """The ledger, or an empty temporary one where nothing was ever sent."""
+    if warehouse.exists(project.schema("ops"), "sync_ledger"):
+        return table(project, "sync_ledger")
+    warehouse.execute(f"create temp table if not exists cdp_no_ledger ({_LEDGER_COLUMNS})")
+    return "cdp_no_ledger"
+
+
+def write_intents(
+    warehouse: Warehouse, project: Project, run_id: str, sync: str, destination: str
+) -> None:
+    """One row for each change that the run is about to send, in one set."""
+    warehouse.execute(
+        # Table names come from code, values are parameters.
+        f"insert into {table(project, 'sync_intents')} "  # noqa: S608
+        "select ?, ?, ?, c.sync_key, "
+        "case when c.class = 'removed' then 'remove' else 'upsert' end, c.payload_hash "
+        "from cdp_changes as c where c.class in ('added', 'changed', 'removed')",
+        [run_id, sync, destination],
+    )
+
+
+def write_invalid(
+    warehouse: Warehouse, project: Project, run_id: str, sync: str, destination: str
+) -> None:
+    """Keys that cannot be sent: null or repeated. Only the last run's are kept."""
+    rejected = table(project, "sync_rejected")
+    warehouse.execute(
+        f"delete from {rejected} where sync_name = ? "  # noqa: S608
+        "and reason_code in ('null_key', 'duplicate_key')",
+        [sync],
+    )
+    warehouse.execute(
+        f"insert into {rejected} "  # noqa: S608
+        "select ?, ?, ?, d.sync_key, 'upsert', null, "
+        "case when d.sync_key is null then 'null_key' else 'duplicate_key' end, "
+        "cast(count(*) as varchar) || ' rows', cast(? as timestamp) from cdp_desired as d "
+        "where d.sync_key is null or d.key_count > 1 group by d.sync_key",
+        [run_id, sync, destination, utc_now()],
+    )
+
+
+def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_id: str) -> None:
+    """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction."""
+    path = journal.path.with_suffix(".outcomes")
+    handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        for outcome in journal.outcomes():
+            out.write(json.dumps(outcome, ensure_ascii=False) + "\n")
+    warehouse.execute(
+        "create or replace temp table cdp_outcomes as select * from "  # noqa: S608
+        f"read_json(?, format = 'newline_delimited', columns = {_OUTCOME_COLUMNS})",
+        [str(path)],
+    )
+    _apply_outcomes(warehouse, project, run_id)
+
+
+def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
+    """Bring the intents of a run whose journal is gone into the ledger, as unknown; their count."""
+    warehouse.execute(
+        "create or replace temp table cdp_outcomes as "  # noqa: S608
+        "select i.sync_key, i.operation, i.payload_hash, 'unknown' as outcome, "
+        "'journal_lost' as code, 'the journal of the run is gone' as reason "
+        f"from {table(project, 'sync_intents')} as i where i.run_id = ?",
+        [run_id],
+    )
+    _apply_outcomes(warehouse, project, run_id)
+    return int(warehouse.value("select count(*) from cdp_outcomes"))
+
+
+def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None:
+    ledger, now = table(project, "sync_ledger"), utc_now()
+    runs = table(project, "sync_runs")
+    warehouse.execute(
+        "create or replace temp table cdp_folded as "  # noqa: S608
+        "select r.sync_name, r.destination_name, o.sync_key, "
+        "case when o.outcome = 'accepted' then "
+        "case when o.operation = 'upsert' then 'present' else 'absent' end "
+        "when o.outcome = 'unknown' then 'unknown' "
+        "else coalesce(l.remote_state, 'absent') end as remote_state, "
+        "case when o.outcome = 'accepted' then o.payload_hash "
+        "when o.outcome = 'unknown' then null else l.payload_hash end as payload_hash, "
+        "l.remote_id, o.operation as last_operation, o.payload_hash as last_hash, "
+        "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "
+        "nullif(o.reason, '') as reason, "
+        "case when o.outcome = 'accepted' then cast(? as timestamp) else l.acknowledged_at end "
+        "as acknowledged_at, cast(? as timestamp) as attempted_at, r.run_id "
+        f"from cdp_outcomes as o cross join (select * from {runs} where run_id = ?) as r "
+        f"left join {ledger} as l on l.sync_name = r.sync_name "
+        "and l.destination_name = r.destination_name and l.sync_key = o.sync_key",
+        [now, now, run_id],
+    )
+    warehouse.execute(
+        f"delete from {ledger} as l where exists (select 1 from cdp_folded as f "  # noqa: S608
+        "where f.sync_name = l.sync_name and f.destination_name = l.destination_name "
+        "and f.sync_key = l.sync_key)"
+    )
+    warehouse.execute(f"insert into {ledger} select * from cdp_folded")  # noqa: S608
+    warehouse.execute(
+        f"insert into {table(project, 'sync_rejected')} "  # noqa: S608
+        "select f.run_id, f.sync_name, f.destination_name, f.sync_key, f.last_operation, "
+        "f.last_hash, f.reason_code, f.reason, f.attempted_at from cdp_folded as f "
+        "where f.last_outcome = 'rejected'"
+    )
+    warehouse.execute(
+        f"delete from {table(project, 'sync_intents')} where run_id = ?",  # noqa: S608
+        [run_id],
+    )
+
+
+def journal_path(spool: Path, sync: str, run_id: str) -> Path:
+    """Where the journal of a run is."""
+    return spool / f"{sync}-{run_id}.journal"

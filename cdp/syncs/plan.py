@@ -1,0 +1,130 @@
+"""What a run of a sync would do: the plan, which is data, and its guards.
+
+`cdp sync plan` prints it and `cdp sync run` executes it. Reading only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from cdp.catalogue import Catalogue
+from cdp.destinations.spec import Destination
+from cdp.errors import DriftError, RunError, suggest
+from cdp.project import Project
+from cdp.syncs.diff import Diff, compute_diff
+from cdp.syncs.runs import open_runs
+from cdp.syncs.spec import Sync
+from cdp.warehouse import Warehouse
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The counts of a diff, the guard that stops it, and how many runs wait to be resumed."""
+
+    sync: Sync
+    diff: Diff
+    guard: DriftError | None
+    unfinished_runs: int = 0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One change, its key hashed."""
+
+    change: str
+    key_sha256: str
+
+
+def plan_sync(
+    warehouse: Warehouse,
+    project: Project,
+    catalogue: Catalogue,
+    name: str,
+    *,
+    retry_rejected: bool = False,
+    allow_removals: bool = False,
+) -> Plan:
+    """The plan of one sync; `cdp_changes` is left in the warehouse as a temporary table.
+
+    Raises RunError when the sync is unknown, refused on this target or not built.
+    """
+    sync, destination = find_sync(project, catalogue, name)
+    diff = compute_diff(
+        warehouse,
+        project,
+        sync,
+        is_idempotent=destination.manifest.is_idempotent,
+        retry_rejected=retry_rejected,
+    )
+    waiting = len(open_runs(warehouse, project, sync))
+    return Plan(sync, diff, check_guards(sync, diff, allow_removals), waiting)
+
+
+def find_sync(project: Project, catalogue: Catalogue, name: str) -> tuple[Sync, Destination]:
+    """A sync and its destination.
+
+    Raises RunError for an unknown name, and where the destination is not live on the target.
+    """
+    sync = catalogue.syncs.get(name)
+    if sync is None:
+        raise RunError(
+            "unknown-sync",
+            f"there is no sync '{name}'",
+            help=suggest(name, catalogue.syncs),
+        )
+    destination = catalogue.destinations[sync.destination]
+    target = project.target.name
+    if target not in destination.live_on:
+        raise RunError(
+            "destination-not-live",
+            f"destination '{destination.name}' may not be written to on the target '{target}'",
+            location=destination.location,
+            help=f"use --target {destination.live_on[0]}"
+            if destination.live_on
+            else "name the target in its 'live_on'",
+        )
+    return sync, destination
+
+
+def check_guards(sync: Sync, diff: Diff, allow_removals: bool) -> DriftError | None:
+    """The guard that a run of this diff trips, or None."""
+    if not diff.removed:
+        return None
+    if not diff.desired:
+        return DriftError(
+            "empty-source",
+            f"sync '{sync.name}' would remove all {diff.removed:,} rows, because its source has "
+            "no valid row",
+            help="an empty source never deletes; check the model, or delete the rows at the "
+            "destination and its sync's definition",
+        )
+    most = sync.guards.max_removal_ratio
+    if not allow_removals and diff.removed > most * diff.held_there:
+        share = 100 * diff.removed / diff.held_there
+        return DriftError(
+            "too-many-removals",
+            f"sync '{sync.name}' would remove {diff.removed:,} of {diff.held_there:,} rows "
+            f"({share:.0f}%), and at most {100 * most:.0f}% are allowed",
+            location=sync.location,
+            help="look at 'cdp sync plan'; if it is right, run with --allow-removals, or raise "
+            "guards.max_removal_ratio",
+        )
+    return None
+
+
+def sample_changes(warehouse: Warehouse, count: int) -> list[Sample]:
+    """Up to `count` changes of each class, after `plan_sync` on the same connection."""
+    rows = warehouse.rows(
+        "select c.class, c.sync_key from cdp_changes as c "
+        "where c.class in ('added', 'changed', 'removed', 'held') "
+        "qualify row_number() over (partition by c.class order by c.sync_key) <= ? "
+        "order by c.class, c.sync_key",
+        [count],
+    )
+    return [Sample(change, hash_key(key)) for change, key in rows]
+
+
+def hash_key(key: str) -> str:
+    """A key as it may be shown: the first 12 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(key.encode()).hexdigest()[:12]

@@ -1,0 +1,187 @@
+"""One run of a sync, from the lease to the folded outcomes.
+
+Steps (design, decision 19): take the lease; settle runs that never finished;
+open the warehouse, compute the diff, spool the payloads, write the intents in
+one set, close the warehouse; send against the local journal; open the warehouse
+again and fold the outcomes. A kill at any point is settled by the next run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdp.catalogue import Catalogue
+from cdp.destinations.delivery import Driver
+from cdp.destinations.drivers import open_driver
+from cdp.errors import CdpError
+from cdp.project import Project
+from cdp.syncs import ledger
+from cdp.syncs.diff import Diff, changed_rows
+from cdp.syncs.journal import Journal
+from cdp.syncs.lease import lease, spool_folder
+from cdp.syncs.plan import find_sync, plan_sync
+from cdp.syncs.recover import settle_unfinished
+from cdp.syncs.runs import begin_run, finish_run, new_run_id, record_plan
+from cdp.syncs.send import Progress, send_journal
+from cdp.syncs.snapshot import write_snapshot
+from cdp.syncs.spec import Sync
+from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run behaves. `sleep` waits between tries; `say` gets messages for a person."""
+
+    lock_wait_s: float = LOCK_WAIT_S
+    retry_rejected: bool = False
+    allow_removals: bool = False
+    progress: Progress | None = None
+    say: Callable[[str], None] = lambda message: None
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
+class SyncResult:
+    """What a run did. `error` is a guard (DriftError) or what stopped the sending.
+
+    `outcomes` counts the rows by accepted, rejected, retry and unknown.
+    """
+
+    sync: str
+    run_id: str
+    diff: Diff
+    outcomes: dict[str, int] = field(default_factory=dict)
+    error: CdpError | None = None
+
+    @property
+    def sent(self) -> int:
+        return sum(self.outcomes.values())
+
+    def count(self, outcome: str) -> int:
+        return self.outcomes.get(outcome, 0)
+
+
+def run_sync(
+    project: Project, catalogue: Catalogue, name: str, options: RunOptions | None = None
+) -> SyncResult:
+    """Make the destination equal to the desired state.
+
+    Raises CdpError when nothing could be begun: an unknown sync, a missing
+    secret, another run of the sync, a locked or unbuilt warehouse. A guard or a
+    failure while sending is the result's `error`.
+    """
+    options = options or RunOptions()
+    sync, destination = find_sync(project, catalogue, name)
+    spool = spool_folder(duckdb_path(project), project.schema("ops"))
+    opened = closing(open_driver(destination, project.folder, options.sleep))
+    with opened as driver, lease(spool, sync.name):
+        return _Run(project, catalogue, sync, driver, spool, options).execute()
+
+
+@dataclass
+class _Run:
+    """The parts of one run, which its steps share."""
+
+    project: Project
+    catalogue: Catalogue
+    sync: Sync
+    driver: Driver
+    spool: Path
+    options: RunOptions
+    run_id: str = field(default_factory=new_run_id)
+
+    def execute(self) -> SyncResult:
+        settle_unfinished(
+            self.project,
+            self.sync,
+            self.driver,
+            self.spool,
+            self.options.lock_wait_s,
+            self.options.say,
+        )
+        result, journal = self._prepare()
+        if journal is None:
+            return result
+        try:
+            error = send_journal(journal, self.driver, self.options.progress)
+            outcomes = journal.tally()
+            self._fold(journal, outcomes, error)
+        finally:
+            journal.close()
+        return SyncResult(self.sync.name, self.run_id, result.diff, outcomes, error)
+
+    def _prepare(self) -> tuple[SyncResult, Journal | None]:
+        """The plan, and the journal when there is something to send."""
+        with open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s) as warehouse:
+            ledger.ensure_tables(warehouse, self.project)
+            begin_run(warehouse, self.project, self.run_id, self.sync)
+            try:
+                plan = plan_sync(
+                    warehouse,
+                    self.project,
+                    self.catalogue,
+                    self.sync.name,
+                    retry_rejected=self.options.retry_rejected,
+                    allow_removals=self.options.allow_removals,
+                )
+            except CdpError as error:
+                self._finish(warehouse, "failed", problem=error.problems[0].slug)
+                raise
+            result = SyncResult(self.sync.name, self.run_id, plan.diff, error=plan.guard)
+            is_idle = plan.guard is not None or not plan.diff.to_send
+            journal = None if is_idle else self._spool(warehouse, plan.diff)
+            self._record(warehouse, result, is_idle)
+            return result, journal
+
+    def _record(self, warehouse: Warehouse, result: SyncResult, is_idle: bool) -> None:
+        """Intents, invalid rows and the plan's counts, in one transaction."""
+        names = (self.run_id, self.sync.name, self.sync.destination)
+        with warehouse.transaction():
+            ledger.write_invalid(warehouse, self.project, *names)
+            state = "planning" if is_idle else "sending"
+            record_plan(warehouse, self.project, self.run_id, result.diff, state)
+            if not is_idle:
+                ledger.write_intents(warehouse, self.project, *names)
+            elif result.error:
+                self._finish(warehouse, "guarded", problem=result.error.problems[0].slug)
+            else:
+                self._finish(warehouse, "done")
+
+    def _spool(self, warehouse: Warehouse, diff: Diff) -> Journal:
+        """Payloads to the private journal, before the intents that rest on it."""
+        path = ledger.journal_path(self.spool, self.sync.name, self.run_id)
+        meta = {
+            "run_id": self.run_id,
+            "sync": self.sync.name,
+            "destination": self.sync.destination,
+            "columns": [list(column) for column in diff.columns],
+            "snapshot": None,
+        }
+        if self.driver.snapshot_format:
+            target = path.with_suffix(".snapshot")
+            write_snapshot(
+                warehouse, self.project, self.sync, diff, target, self.driver.snapshot_format
+            )
+            meta["snapshot"] = str(target)
+        return Journal.create(path, meta, changed_rows(warehouse, self.project, self.sync, diff))
+
+    def _fold(self, journal: Journal, outcomes: dict[str, int], error: CdpError | None) -> None:
+        opened = open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s)
+        with opened as warehouse, warehouse.transaction():
+            ledger.fold_journal(warehouse, self.project, journal, self.run_id)
+            problem = error.problems[0].slug if error else None
+            self._finish(warehouse, "failed" if error else "done", outcomes, problem)
+        journal.delete()
+
+    def _finish(
+        self,
+        warehouse: Warehouse,
+        state: str,
+        outcomes: dict[str, int] | None = None,
+        problem: str | None = None,
+    ) -> None:
+        finish_run(warehouse, self.project, self.run_id, state, outcomes, problem)

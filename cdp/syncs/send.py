@@ -1,0 +1,137 @@
+"""Sending a journal's rows: batches, bisecting of refused batches, recording.
+
+Owns the order of things around one request: durable mark, request, durable
+outcome. Never opens the warehouse and never decides what is to be sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from cdp.destinations.delivery import (
+    REJECTED,
+    RETRY,
+    UNKNOWN,
+    Batch,
+    Driver,
+    Outcome,
+    Refused,
+    Stop,
+)
+from cdp.errors import RunError
+from cdp.syncs.journal import Journal, JournalRow, SentBatch
+
+MOST_SPLITS = 50
+Progress = Callable[[int, int], None]
+"""Called with the rows done and the rows in all."""
+
+
+def send_journal(
+    journal: Journal, driver: Driver, progress: Progress | None = None
+) -> RunError | None:
+    """Send every row once. What stopped the run early, or None."""
+    total, done = journal.count(), 0
+    try:
+        for rows in _batches(journal.rows(), driver):
+            _deliver(journal, driver, rows, [0])
+            done += len(rows)
+            if progress:
+                progress(done, total)
+    except Stop as stop:
+        return RunError(stop.slug, stop.message, help=stop.help)
+    return None
+
+
+def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | None:
+    """Settle the batches whose reply was lost, by sending them again under the same key.
+
+    Without a driver, or where sending twice would hurt, their rows stay unknown.
+    """
+    error = None
+    for sent in journal.in_flight():
+        if driver is None or not driver.is_idempotent or error is not None:
+            _settle_unknown(journal, sent)
+            continue
+        try:
+            _attempt(journal, driver, sent.number, sent.rows, [0])
+            journal.doubt(sent.rows)
+        except Stop as stop:
+            _settle_unknown(journal, sent)
+            error = RunError(stop.slug, stop.message, help=stop.help)
+    return error
+
+
+def _settle_unknown(journal: Journal, sent: SentBatch) -> None:
+    lost = Outcome(UNKNOWN, "interrupted", "the run ended before the reply was recorded")
+    journal.settle(sent.number, sent.rows, [lost] * len(sent.rows))
+
+
+def _deliver(
+    journal: Journal, driver: Driver, rows: Sequence[JournalRow], splits: list[int]
+) -> None:
+    _attempt(journal, driver, journal.begin(rows), rows, splits)
+
+
+def _attempt(
+    journal: Journal, driver: Driver, number: int, rows: Sequence[JournalRow], splits: list[int]
+) -> None:
+    """One request for a batch that is marked; halves it when it is refused as a whole."""
+    try:
+        reply = driver.send(_batch(journal, number, rows))
+    except Stop as stop:
+        journal.settle(number, rows, [stop.outcome] * len(rows))
+        raise
+    if not isinstance(reply, Refused):
+        journal.settle(number, rows, reply)
+    elif len(rows) == 1:
+        journal.settle(number, rows, [Outcome(REJECTED, reply.code, reply.reason)])
+    elif splits[0] >= MOST_SPLITS:
+        journal.settle(number, rows, [Outcome(RETRY, reply.code, reply.reason)] * len(rows))
+    else:
+        splits[0] += 1
+        journal.split(number)
+        middle = len(rows) // 2
+        _deliver(journal, driver, rows[:middle], splits)
+        _deliver(journal, driver, rows[middle:], splits)
+
+
+def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:
+    run_id = str(journal.meta("run_id"))
+    snapshot = journal.meta("snapshot")
+    columns = tuple((name, kind) for name, kind in journal.meta("columns") or ())
+    return Batch(
+        str(journal.meta("sync")),
+        run_id,
+        number,
+        [row.outgoing() for row in rows],
+        _key(run_id, number, rows),
+        columns,
+        Path(snapshot) if snapshot else None,
+    )
+
+
+def _key(run_id: str, number: int, rows: Sequence[JournalRow]) -> str:
+    """The same for the same batch of the same run, and for no other."""
+    content = hashlib.sha256(f"{run_id}\n{number}".encode())
+    for row in rows:
+        content.update(f"\n{row.seq} {row.operation} {row.key} {row.fields_json}".encode())
+    return content.hexdigest()
+
+
+def _batches(rows: Iterator[JournalRow], driver: Driver) -> Iterator[list[JournalRow]]:
+    """Rows in order, cut where the lane changes or a batch is full."""
+    batch: list[JournalRow] = []
+    size = 0
+    for row in rows:
+        if batch:
+            most_rows, most_bytes = driver.limits(batch[0].operation)
+            is_other_lane = driver.lane(row.operation) != driver.lane(batch[0].operation)
+            if is_other_lane or len(batch) >= most_rows or size + row.size > most_bytes:
+                yield batch
+                batch, size = [], 0
+        batch.append(row)
+        size += row.size
+    if batch:
+        yield batch

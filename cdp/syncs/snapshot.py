@@ -1,0 +1,30 @@
+"""The whole desired state as one file, for a file destination that wants snapshots."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cdp.destinations.files import COPY_OPTIONS
+from cdp.project import Project
+from cdp.syncs.compile import KEY_COLUMN
+from cdp.syncs.diff import Diff, desired_relation
+from cdp.syncs.ledger import quoted
+from cdp.syncs.spec import Sync
+from cdp.warehouse import Warehouse
+
+
+def write_snapshot(
+    warehouse: Warehouse, project: Project, sync: Sync, diff: Diff, path: Path, file_format: str
+) -> None:
+    """Every valid row as `key` and the mapped fields, in the order of the keys."""
+    fields = "".join(f", d.{quoted(name)}" for name, _ in diff.columns)
+    literal = "'" + str(path).replace("'", "''") + "'"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    # Names come from the built model, quoted; the path comes from code.
+    warehouse.execute(
+        f"copy (select cast(d.{KEY_COLUMN} as varchar) as key{fields} "  # noqa: S608
+        f"from {desired_relation(project, sync)} as d where cast(d.{KEY_COLUMN} as varchar) in "
+        "(select v.sync_key from cdp_desired as v where v.key_count = 1) order by key) "
+        f"to {literal} ({COPY_OPTIONS[file_format]})"
+    )
