@@ -46,7 +46,10 @@ def _list(values: Iterable[str]) -> str:
     return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
 
 
+# The limit keeps the optimiser from pushing the rules below the parsing, where it would
+# parse every message once for each field that a rule reads: 20 times slower.
 _PARSED = f"""
+    with m as (
     select
         l.file_id, l.line_number, l.item, l.text, l.reason_code, l.reason,
         case when l.is_valid then json_type(l.text) end as root,
@@ -58,7 +61,8 @@ _PARSED = f"""
             end as texts
     from (
         select *, reason_code is null and json_valid(text) as is_valid from cdp_load_lines
-    ) as l
+    ) as l limit 9000000000000000
+    )
 """  # noqa: S608 - composed of constants
 
 # Texts that are batch bodies or lists, or that only an exact parser can judge: constants and
@@ -110,13 +114,14 @@ _JUDGED = f"""
     select
         m.*,
         case when m.reason_code is null then {validate.broken_rule()} end as broken_rule
-    from ({_PARSED}) as m
+    from m
 """  # noqa: S608 - composed of constants
 
 
 def _insert_events(target: str) -> str:
     return f"""
         insert into {target}
+        {_PARSED}
         select
             e.load_id, e.file_id, e.line_number, e.source, e.message_id, e.type, e.event,
             e.user_id, e.anonymous_id, e.group_id, e.previous_id,
@@ -156,6 +161,7 @@ def _insert_rejected(target: str) -> str:
     reasons = _list(rule.reason for rule in validate.RULES)
     return f"""
         insert into {target}
+        {_PARSED}
         select
             $load_id::bigint, m.file_id, m.line_number, $source, f.path,
             coalesce(m.reason_code, {codes}[m.broken_rule]),
