@@ -188,14 +188,16 @@ def _read_default(
     node: Node | None, kind: str, origin: EventTrait | ProfileTrait, what: str, problems: Problems
 ) -> Value | None:
     if node is None:
-        counts = isinstance(origin, EventTrait) and origin.aggregate in COUNTS
-        return 0 if counts else None
-    if kind == LIST:
+        return None
+    counts = isinstance(origin, EventTrait) and origin.aggregate in COUNTS
+    if counts or kind == LIST:
         problems.add(
-            "wrong-type",
-            f"the default of {what} cannot be given: its type is '{LIST}'",
+            "needless-default",
+            f"{what} has a default, which would never be used"
+            if counts
+            else f"{what} has a default, which a list cannot have",
             node.location,
-            "leave 'default' out; a profile without values has no list",
+            "leave 'default' out; without events " + ("it is 0" if counts else "there is no list"),
         )
         return None
     return read_value(kind, node, f"the default of {what}", problems)

@@ -1,0 +1,195 @@
+"""Audiences to generated models: one view an audience, and their union.
+
+A view is one boolean expression over `int_features` and the audiences that it names.
+Negation is `not coalesce(x, false)` everywhere (design, decision 16). Pure:
+catalogue in, models out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from sqlglot import exp, select
+
+from cdp.audiences.spec import (
+    All,
+    Any,
+    Audience,
+    Condition,
+    Did,
+    InAudience,
+    Not,
+    TraitTest,
+    leaves,
+)
+from cdp.errors import Problems
+from cdp.features import FeaturePlan, definition_path, did_feature, plan_features
+from cdp.sql.engines import cast
+from cdp.sql.events import read_operand
+from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.operators import OPERATORS
+from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, test
+from cdp.traits import feature_table
+from cdp.traits.compile import trait_value
+from cdp.traits.spec import Trait
+
+if TYPE_CHECKING:
+    from cdp.catalogue import Catalogue
+
+MEMBERS = "int_audiences__members"
+DEFINED = "int_audiences__defined"
+_PROFILE = "canonical_profile_id"
+_TABLE = feature_table.NAME
+_COMPARISONS: dict[str, type[exp.Binary]] = {
+    "at_least": exp.GTE,
+    "at_most": exp.LTE,
+    "exactly": exp.EQ,
+}
+
+
+def compile_audiences(catalogue: Catalogue) -> list[GeneratedModel]:
+    """The models of all audiences of a checked catalogue."""
+    plan = plan_features(catalogue.traits, catalogue.audiences)
+    ordered = [catalogue.audiences[name] for name in sorted(catalogue.audiences)]
+    return [
+        *(compile_audience(one, catalogue.traits, plan) for one in ordered),
+        _defined(ordered),
+        _members(ordered),
+    ]
+
+
+def model_name(audience: str) -> str:
+    """The name of an audience's view."""
+    return f"audience__{audience}"
+
+
+def compile_audience(
+    audience: Audience, traits: Mapping[str, Trait], plan: FeaturePlan
+) -> GeneratedModel:
+    """The view with the members of one audience."""
+    return GeneratedModel(
+        name=model_name(audience.name),
+        folder="audiences",
+        definitions=(definition_path(audience.path),),
+        description=f"One row a member. {audience.description}",
+        columns=(Column(_PROFILE, "uuid", "The profile."),),
+        imports=(
+            Import.ref(_TABLE),
+            *(Import.ref(model_name(name)) for name in used_audiences(audience)),
+        ),
+        body=lambda dialect: audience_query(audience, traits, plan, dialect),
+    )
+
+
+def audience_query(
+    audience: Audience, traits: Mapping[str, Trait], plan: FeaturePlan, dialect: str
+) -> exp.Select:
+    """Members of an audience, from tables named as the imports of its view are."""
+    query = select(exp.column(_PROFILE, _TABLE)).from_(_TABLE)
+    for name in used_audiences(audience):
+        same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, model_name(name)))
+        query = query.join(model_name(name), on=same, join_type="left")
+    if not audience.include_anonymous:
+        query = query.where(exp.Not(this=exp.column("is_anonymous", _TABLE)))
+    return query.where(_Compiler(traits, plan, dialect).predicate(audience.who))
+
+
+def used_audiences(audience: Audience) -> list[str]:
+    """The other audiences that an audience names, sorted."""
+    return sorted({one.audience for one in leaves(audience.who) if isinstance(one, InAudience)})
+
+
+class _Compiler:
+    """Conditions to predicates over the feature table."""
+
+    def __init__(self, traits: Mapping[str, Trait], plan: FeaturePlan, dialect: str) -> None:
+        self.traits = traits
+        self.plan = plan
+        self.dialect = dialect
+
+    def predicate(self, condition: Condition) -> exp.Expr:
+        if isinstance(condition, All):
+            return all_of([self.predicate(part) for part in condition.parts])
+        if isinstance(condition, Any):
+            return any_of([self.predicate(part) for part in condition.parts])
+        if isinstance(condition, Not) and isinstance(condition.part, InAudience):
+            return is_missing(exp.column(_PROFILE, model_name(condition.part.audience)))
+        if isinstance(condition, Not):
+            return negated(self.predicate(condition.part))
+        if isinstance(condition, InAudience):
+            return is_present(exp.column(_PROFILE, model_name(condition.audience)))
+        if isinstance(condition, Did):
+            count = exp.column(self.plan.features[did_feature(condition)], _TABLE)
+            number = exp.Literal.number(condition.count)
+            return _COMPARISONS[condition.comparison](this=count, expression=number)
+        return self._trait_test(condition)
+
+    def _trait_test(self, condition: TraitTest) -> exp.Expr:
+        trait = self.traits[condition.trait]
+        operator = OPERATORS[condition.operator]
+        # Checked before: reading it again finds no problem.
+        operand = read_operand(operator, trait.type, condition.value, trait.name, Problems())
+        assert operand is not None
+        subject = trait_value(trait, self.plan, _TABLE, self.dialect)
+        as_of = exp.column("as_of", _TABLE)
+        return test(operator.name, subject, trait.type, operand, as_of, self.dialect)
+
+
+def _defined(audiences: Sequence[Audience]) -> GeneratedModel:
+    def body(dialect: str) -> exp.Query:
+        rows = [select(_name(one.name, dialect)) for one in audiences]
+        return _union(rows, select(_name("", dialect)).where(exp.false()))
+
+    return GeneratedModel(
+        name=DEFINED,
+        folder="audiences",
+        definitions=tuple(definition_path(one.path) for one in audiences),
+        description="One row an audience that is defined, so that a removed one can be told "
+        "from an empty one.",
+        columns=(Column("audience_name", "string", "The audience."),),
+        imports=(),
+        body=body,
+        config={"materialized": "view", "schema": "internal"},
+    )
+
+
+def _members(audiences: Sequence[Audience]) -> GeneratedModel:
+    def body(dialect: str) -> exp.Query:
+        rows = [
+            select(_name(one.name, dialect), exp.column(_PROFILE, model_name(one.name))).from_(
+                model_name(one.name)
+            )
+            for one in audiences
+        ]
+        nobody = select(_name("", dialect), exp.column(_PROFILE, _TABLE)).from_(_TABLE)
+        return _union(rows, nobody.where(exp.false()))
+
+    return GeneratedModel(
+        name=MEMBERS,
+        folder="audiences",
+        definitions=tuple(definition_path(one.path) for one in audiences),
+        description="One row an audience and member, as the conditions say now.",
+        columns=(
+            Column("audience_name", "string", "The audience."),
+            Column(_PROFILE, "uuid", "The profile."),
+        ),
+        imports=tuple(Import.ref(model_name(one.name)) for one in audiences)
+        or (Import.ref(_TABLE),),
+        body=body,
+        config={"materialized": "table", "schema": "internal"},
+    )
+
+
+def _name(audience: str, dialect: str) -> exp.Expr:
+    return cast(exp.Literal.string(audience), "string", dialect).as_("audience_name")
+
+
+def _union(rows: Sequence[exp.Select], empty: exp.Select) -> exp.Query:
+    if not rows:
+        return empty
+    start: exp.Query = rows[0]
+    return reduce(
+        lambda left, right: exp.union(left, right, distinct=False, copy=False), rows[1:], start
+    )

@@ -1,0 +1,166 @@
+"""What the definitions need computed from events: each distinct feature once.
+
+Owns the list of features, event tables and their column names that all traits and
+audiences share. Computing them belongs to `traits.compile`; text only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from cdp.audiences.spec import Audience, Did, leaves
+from cdp.sql.events import EventQuery, Filter, Property
+from cdp.sql.names import digest, slug, unique_names
+from cdp.sql.types import STRING
+from cdp.traits.spec import ProfileTrait, Trait
+
+LONGEST_EVENT_SLUG = 45
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One value a profile: an aggregate over the events of a query."""
+
+    query: EventQuery
+    aggregate: str
+    measured: Property | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells features apart, independent of where they are defined."""
+        query = self.query
+        return repr((query.event, query.filters, query.window, self.aggregate, self.measured))
+
+
+@dataclass(frozen=True)
+class ProfileFeature:
+    """The latest identify trait of a name, read as a type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """The names of everything that is computed before traits and audiences.
+
+    `users` maps each event to the definition files that use it, relative to the project.
+    """
+
+    features: Mapping[Feature, str]
+    profile_features: Mapping[ProfileFeature, str]
+    event_slugs: Mapping[str, str]
+    columns: Mapping[str, Mapping[Property, str]]
+    users: Mapping[str, tuple[PurePosixPath, ...]]
+    files: tuple[PurePosixPath, ...]
+
+    def event_model(self, event: str) -> str:
+        """The name of the typed table of an event."""
+        return f"event__{self.event_slugs[event]}"
+
+
+def trait_feature(trait: Trait) -> Feature | ProfileFeature:
+    """The feature that a trait shows."""
+    if isinstance(trait.origin, ProfileTrait):
+        return ProfileFeature(trait.origin.name, trait.type)
+    return Feature(trait.origin.query, trait.origin.aggregate, trait.origin.property)
+
+
+def did_feature(did: Did) -> Feature:
+    """The feature that a did or did_not condition counts."""
+    return Feature(did.query, "count")
+
+
+def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]) -> FeaturePlan:
+    """The plan for all definitions of a catalogue; depends on nothing but them."""
+    features: dict[Feature, str] = {}
+    profile_features: dict[ProfileFeature, str] = {}
+    users: dict[str, set[PurePosixPath]] = {}
+    for trait in traits.values():
+        feature = trait_feature(trait)
+        if isinstance(feature, ProfileFeature):
+            profile_features[feature] = f"profile_trait__{slug(feature.name)}" + _suffix(
+                feature.type
+            )
+        else:
+            features[feature] = ""
+            users.setdefault(feature.query.event, set()).add(definition_path(trait.location.path))
+    for audience in audiences.values():
+        for leaf in leaves(audience.who):
+            if isinstance(leaf, Did):
+                features[did_feature(leaf)] = ""
+                users.setdefault(leaf.query.event, set()).add(definition_path(audience.path))
+    slugs = _event_slugs(users)
+    wanted = {one: _feature_name(one, slugs[one.query.event]) for one in features}
+    files = {path for paths in users.values() for path in paths}
+    files |= {definition_path(trait.location.path) for trait in traits.values()}
+    return FeaturePlan(
+        features=unique_names(wanted, {one: one.key for one in features}),
+        profile_features=unique_names(
+            profile_features, {one: repr(one) for one in profile_features}
+        ),
+        event_slugs=slugs,
+        columns={event: _columns(event, list(features)) for event in sorted(users)},
+        users={event: tuple(sorted(paths)) for event, paths in users.items()},
+        files=tuple(sorted(files)),
+    )
+
+
+@cache
+def definition_path(path: Path) -> PurePosixPath:
+    """A definition file relative to its project: definitions/<folder>/<file>."""
+    return PurePosixPath("definitions", path.parent.name, path.name)
+
+
+def _event_slugs(events: Mapping[str, object]) -> dict[str, str]:
+    """A slug for each event; of several that want the same, the standard spelling keeps it.
+
+    The standard spelling of event names is Title Case (Segment's spec), so that
+    a misspelt event that starts to be used cannot rename an existing table.
+    """
+    taken: dict[str, str] = {}
+    slugs: dict[str, str] = {}
+    for event in sorted(events, key=lambda name: (name != name.title(), name)):
+        plain = slug(event)
+        if not plain or plain in taken or len(plain) > LONGEST_EVENT_SLUG:
+            plain = f"{plain[: LONGEST_EVENT_SLUG - 9]}_{digest(event)}".lstrip("_")
+        taken[plain] = event
+        slugs[event] = plain
+    return slugs
+
+
+def _columns(event: str, features: list[Feature]) -> dict[Property, str]:
+    used: set[Property] = set()
+    for one in features:
+        if one.query.event == event:
+            used.update(filter_.property for filter_ in one.query.filters)
+            used.update([one.measured] if one.measured else [])
+    wanted = {one: f"property_{slug(one.dotted)}{_suffix(one.type)}" for one in sorted(used)}
+    return unique_names(wanted, {one: repr(one) for one in wanted})
+
+
+def _suffix(kind: str) -> str:
+    return "" if kind == STRING else f"__{kind}"
+
+
+def _feature_name(feature: Feature, event_slug: str) -> str:
+    parts = [event_slug, feature.aggregate]
+    if feature.measured is not None:
+        kind = feature.measured.type
+        plain = kind in (STRING, "decimal")
+        parts[-1] += f"_{slug(feature.measured.dotted)}" + ("" if plain else f"_{kind}")
+    parts += [f"where_{_filter_name(one)}" for one in feature.query.filters]
+    if feature.query.window is not None:
+        parts.append(feature.query.window.short)
+    name = "__".join(parts)
+    return name if name[0].isalpha() else f"event_{name}"
+
+
+def _filter_name(one: Filter) -> str:
+    values = one.value if isinstance(one.value, tuple) else (one.value,)
+    operator = "" if one.operator in ("equals", "one_of") else f"{one.operator}_"
+    text = "_or_".join(slug(str(value)) for value in values)
+    return f"{slug(one.property.dotted)}_{operator}{text}".strip("_")

@@ -1,0 +1,185 @@
+"""What engines do differently: reading text as typed values, sorted lists, byte order.
+
+The one table of such differences for generated models (JSON access stands in
+`json`, column types in `model`). Facts were tried on DuckDB 1.5 and PostgreSQL 15;
+those for the other engines are from their manuals.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from cdp.sql.model import COLUMN_TYPES
+from cdp.sql.types import BOOLEAN, DECIMAL, FLOAT, GREATEST_INTEGER, INTEGER, STRING, TIMESTAMP
+
+_NUMBER = r"^\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
+_TIME = (
+    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?"
+)
+_MOMENT = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}" + _TIME + "$"
+# PostgreSQL has no try_cast: the pattern must let through days that exist, and no others.
+_REAL_DAY = (
+    r"^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
+    r"|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)"
+    r"-02-29)" + _TIME + "$"
+)
+
+
+def cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    """A cast to one of our types."""
+    return exp.Cast(this=value.copy(), to=_type(kind, dialect))
+
+
+def typed(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    """Text read as a type; null where it is not one."""
+    if kind == STRING:
+        return text.copy()
+    if kind == BOOLEAN:
+        return (
+            exp.Case()
+            .when(text.copy().eq(_text("true")), exp.true())
+            .when(text.copy().eq(_text("false")), exp.false())
+        )
+    if kind == TIMESTAMP:
+        return _moment(text, dialect)
+    if kind == INTEGER:
+        return _integer(text, dialect)
+    return _number(text, kind, dialect)
+
+
+def _number(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    if dialect == "postgres":
+        number = exp.cast(text.copy(), "decimal")
+        small = exp.LT(this=exp.func("abs", number), expression=_digits("1" + "0" * 32))
+        inner = exp.Case().when(small, cast(text, kind, dialect))
+        return exp.Case().when(_matches(text, _NUMBER), inner)
+    attempt = _try(text, kind, dialect)
+    if dialect == "duckdb" and kind == DECIMAL:
+        # DuckDB alone reads 1_000 as a number; a pattern would cost more than the cast.
+        plain = exp.StrPosition(this=text.copy(), substr=_text("_")).eq(_digits("0"))
+        return exp.Case().when(plain, attempt)
+    return exp.Case().when(_matches(text, _NUMBER), attempt) if kind == FLOAT else attempt
+
+
+def _integer(text: exp.Expr, dialect: str) -> exp.Expr:
+    """Whole numbers that every engine keeps exactly; 2.5 is not one."""
+    number = _number(text, DECIMAL, dialect)
+    whole = number.copy().eq(exp.func("floor", number.copy()))
+    small = exp.Between(
+        this=number.copy(),
+        low=exp.Neg(this=_digits(str(GREATEST_INTEGER))),
+        high=_digits(str(GREATEST_INTEGER)),
+    )
+    return exp.Case().when(exp.and_(whole, small), cast(number, INTEGER, dialect))
+
+
+def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
+    """ISO text as naive UTC. A date is its midnight, a time without a zone is UTC."""
+    if dialect == "bigquery":
+        instant = exp.Anonymous(
+            this="datetime",
+            expressions=[_try_as(text, "timestamptz", dialect), _text("UTC")],
+        )
+        return exp.Case().when(_matches(text, _MOMENT), instant)
+    whole = (
+        exp.Case()
+        .when(_length(text).eq(_digits("10")), _joined(text, " 00:00:00Z"))
+        .when(_matches(text, r"(Z|[-+][0-9]{2}:?[0-9]{2})$"), text.copy())
+        .else_(_joined(text, "Z"))
+    )
+    if dialect == "postgres":
+        zoned = exp.cast(whole, "timestamptz")
+        moment: exp.Expr = exp.AtTimeZone(this=zoned, zone=_text("UTC"))
+        return exp.Case().when(_matches(text, _REAL_DAY), moment)
+    if dialect == "duckdb":
+        # A plain cast to timestamp forgets the zone, and the session's zone must not matter.
+        micros = _call("epoch_us", _try_as(whole, "timestamptz", dialect))
+        return exp.Case().when(_matches(text, _MOMENT), _call("make_timestamp", micros))
+    if dialect == "snowflake":
+        zoned = _call("try_to_timestamp_tz", whole)
+        utc = _call("convert_timezone", _text("UTC"), zoned)
+        return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
+    return exp.Case().when(_matches(text, _MOMENT), _try_as(whole, "timestamp", dialect))
+
+
+def sorted_list(value: exp.Expr, condition: exp.Expr | None, dialect: str) -> exp.Expr:
+    """The distinct texts of a group in byte order; null when there is none."""
+    present = exp.Is(this=value.copy(), expression=exp.Not(this=exp.null()))
+    kept = present if condition is None else exp.and_(condition.copy(), present)
+    chosen = value.copy() if condition is None else exp.Case().when(condition.copy(), value.copy())
+    if dialect in ("duckdb", "postgres"):
+        order = exp.Ordered(this=binary(value, dialect))
+        unique = exp.Distinct(expressions=[binary(value, dialect)])
+        return exp.Filter(
+            this=exp.ArrayAgg(this=exp.Order(this=unique, expressions=[order])),
+            expression=exp.Where(this=kept),
+        )
+    some = exp.GT(this=exp.Count(this=chosen.copy()), expression=_digits("0"))
+    if dialect == "spark":
+        return exp.Case().when(some, _call("sort_array", _call("collect_set", chosen)))
+    if dialect == "snowflake":
+        return exp.Case().when(some, _call("array_sort", _call("array_unique_agg", chosen)))
+    listed = _call("array_agg", exp.Distinct(expressions=[chosen]))
+    return exp.IgnoreNulls(this=listed)
+
+
+def list_has(column: exp.Expr, text: exp.Expr, dialect: str) -> exp.Expr:
+    """Whether a list has an element; null when there is no list."""
+    if dialect == "postgres":
+        return exp.EQ(this=text.copy(), expression=_call("any", column))
+    if dialect == "bigquery":
+        return exp.In(this=text.copy(), unnest=exp.Unnest(expressions=[column.copy()]))
+    if dialect == "snowflake":
+        return _call("array_contains", cast_variant(text), column)
+    return _call("list_contains" if dialect == "duckdb" else "array_contains", column, text)
+
+
+def cast_variant(text: exp.Expr) -> exp.Expr:
+    """Snowflake's arrays hold variants."""
+    return exp.cast(text.copy(), "variant", dialect="snowflake")
+
+
+def binary(value: exp.Expr, dialect: str) -> exp.Expr:
+    """Text that sorts by its bytes, not by a language's rules."""
+    if dialect == "postgres":
+        return exp.Collate(this=value.copy(), expression=exp.to_identifier("C", quoted=True))
+    return value.copy()
+
+
+def _type(kind: str, dialect: str) -> exp.DataType:
+    return exp.DataType.build(COLUMN_TYPES[kind][dialect], dialect=dialect)
+
+
+def _try(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    return _try_as(value, COLUMN_TYPES[kind][dialect], dialect)
+
+
+def _try_as(value: exp.Expr, name: str, dialect: str) -> exp.Expr:
+    # sqlglot prints Snowflake's try_cast only for values that are known to be text.
+    return exp.TryCast(
+        this=value.copy(), to=exp.DataType.build(name, dialect=dialect), requires_string=True
+    )
+
+
+def _matches(text: exp.Expr, pattern: str) -> exp.Expr:
+    return exp.RegexpLike(this=text.copy(), expression=_text(pattern))
+
+
+def _joined(text: exp.Expr, end: str) -> exp.Expr:
+    return exp.DPipe(this=text.copy(), expression=_text(end), safe=True)
+
+
+def _length(text: exp.Expr) -> exp.Expr:
+    return exp.Length(this=text.copy())
+
+
+def _call(function: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=function, expressions=[one.copy() for one in arguments])
+
+
+def _text(value: str) -> exp.Expr:
+    return exp.Literal.string(value)
+
+
+def _digits(value: str) -> exp.Expr:
+    return exp.Literal.number(value)

@@ -1,0 +1,114 @@
+"""Computed traits to generated models: event tables, features, one view a file.
+
+The views only show columns of `int_features` under the names that people chose, with
+their defaults. Pure: catalogue in, models out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from sqlglot import exp, select
+
+from cdp.features import (
+    FeaturePlan,
+    ProfileFeature,
+    definition_path,
+    plan_features,
+    trait_feature,
+)
+from cdp.identity.compile import rules_hash
+from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.predicates import literal
+from cdp.traits import feature_table
+from cdp.traits.event_tables import compile_event_tables
+from cdp.traits.feature_table import compile_feature_table
+from cdp.traits.spec import Trait
+
+if TYPE_CHECKING:
+    from cdp.catalogue import Catalogue
+
+COMPUTED_TRAITS = "computed_traits"
+_PROFILE = "canonical_profile_id"
+_KEY = Column(_PROFILE, "uuid", "The profile.")
+
+
+def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
+    """Every model between events and audiences of a checked catalogue."""
+    plan = plan_features(catalogue.traits, catalogue.audiences)
+    files: dict[str, list[Trait]] = defaultdict(list)
+    for trait in catalogue.traits.values():
+        files[trait.file].append(trait)
+    return [
+        *compile_event_tables(plan, rules_hash(catalogue.identity)),
+        compile_feature_table(plan),
+        *(_file_view(file, traits, plan) for file, traits in sorted(files.items())),
+        _computed_traits(dict(sorted(files.items()))),
+    ]
+
+
+def trait_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> exp.Expr:
+    """A trait as an expression over the features."""
+    feature = trait_feature(trait)
+    name = (
+        plan.profile_features[feature]
+        if isinstance(feature, ProfileFeature)
+        else plan.features[feature]
+    )
+    column = exp.column(name, table)
+    if trait.default is None:
+        return column
+    return exp.func("coalesce", column, literal(trait.default, dialect))
+
+
+def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> GeneratedModel:
+    return GeneratedModel(
+        name=f"traits__{file}",
+        folder="traits",
+        definitions=(definition_path(traits[0].location.path),),
+        description=f"One row a profile with the computed traits of traits/{file}.yml.",
+        columns=(_KEY, *(Column(one.name, one.type, one.description) for one in traits)),
+        imports=(Import.ref(feature_table.NAME),),
+        body=lambda dialect: _select_traits(traits, plan, dialect),
+        config={"materialized": "view", "schema": "internal"},
+    )
+
+
+def _select_traits(traits: Sequence[Trait], plan: FeaturePlan, dialect: str) -> exp.Query:
+    table = feature_table.NAME
+    values = [trait_value(one, plan, table, dialect).as_(one.name) for one in traits]
+    return select(exp.column(_PROFILE, table), *values).from_(table)
+
+
+def _computed_traits(files: Mapping[str, Sequence[Trait]]) -> GeneratedModel:
+    views = {file: f"traits__{file}" for file in files}
+    return GeneratedModel(
+        name=COMPUTED_TRAITS,
+        folder="traits",
+        definitions=tuple(PurePosixPath("definitions/traits", f"{file}.yml") for file in files),
+        description="One row a profile with every computed trait, as of the last build.",
+        columns=(
+            _KEY,
+            *(
+                Column(one.name, one.type, one.description)
+                for traits in files.values()
+                for one in traits
+            ),
+        ),
+        imports=(Import.ref("profiles"), *(Import.ref(view) for view in views.values())),
+        body=lambda dialect: _join_files(files, views),
+    )
+
+
+def _join_files(files: Mapping[str, Sequence[Trait]], views: Mapping[str, str]) -> exp.Query:
+    columns = [
+        exp.column(one.name, views[file]) for file, traits in files.items() for one in traits
+    ]
+    query = select(exp.column(_PROFILE, "profiles"), *columns).from_("profiles")
+    for view in views.values():
+        same = exp.column(_PROFILE, "profiles").eq(exp.column(_PROFILE, view))
+        query = query.join(view, on=same, join_type="left")
+    return query

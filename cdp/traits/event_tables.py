@@ -1,0 +1,111 @@
+"""The typed table of each event that a definition uses: `event__<slug>`.
+
+JSON is parsed here, once: one column a property and type (`property_price__decimal`;
+text has no suffix). Rows carry the identifier that owns the event and are never
+re-keyed. Growth by load, and the rebuild when the definitions use something else,
+are the macros of `cdp_new_events.sql`; this only gives them the definition's hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp, select
+
+from cdp.features import FeaturePlan
+from cdp.sql.engines import typed
+from cdp.sql.events import Property
+from cdp.sql.json import json_text
+from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.names import digest
+
+OWNERS = "int_identity__event_owners"
+COLUMNS = (
+    Column("event_id", "uuid", "The event."),
+    Column("identifier_id", "uuid", "The identifier that owns it."),
+    Column("occurred_at", "timestamp", "When it occurred."),
+    Column("message_id", "string", "Of its source."),
+    Column("source", "string", "Where it came from."),
+    Column("load_id", "integer", "The load that the event came from."),
+)
+HASH = Column("definition_hash", "string", "The definitions that made the row.")
+# A page's and a screen's name and category are not properties; Segment shows them as such.
+_ENVELOPE = {
+    ("Page Viewed", "page_name"): "page_name",
+    ("Page Viewed", "page_category"): "page_category",
+    ("Screen Viewed", "screen_name"): "page_name",
+    ("Screen Viewed", "screen_category"): "page_category",
+}
+
+
+def compile_event_tables(plan: FeaturePlan, identity_hash: str) -> list[GeneratedModel]:
+    """One model an event of the plan. `identity_hash` changes when owners may change."""
+    return [_model(event, plan, identity_hash) for event in sorted(plan.users)]
+
+
+def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
+    properties = plan.columns[event]
+    version = digest(repr((event, sorted(properties.items()), identity_hash)))
+    arguments = f"ref('stg_events'), '{version}'"
+    return GeneratedModel(
+        name=plan.event_model(event),
+        folder="events",
+        definitions=plan.users[event],
+        description=f"One row an event '{_plain(event)}' that belongs to a profile, "
+        "with the properties that definitions use.",
+        columns=(
+            *COLUMNS,
+            *(
+                Column(name, one.type, f"Property '{one.dotted}' as {one.type}.")
+                for one, name in properties.items()
+            ),
+            HASH,
+        ),
+        imports=(
+            Import("new_events", "{{ cdp.cdp_new_events(" + arguments + ") }}"),
+            Import.ref(OWNERS),
+        ),
+        body=lambda dialect: _body(event, properties, version, dialect),
+        config={
+            "materialized": "incremental",
+            "schema": "internal",
+            "incremental_strategy": "append",
+            "on_schema_change": "append_new_columns",
+            "pre_hook": "{{ cdp.cdp_forget_new_events(" + arguments + ") }}",
+        },
+    )
+
+
+def _body(event: str, properties: Mapping[Property, str], version: str, dialect: str) -> exp.Query:
+    columns = [
+        exp.column("event_id", "new_events"),
+        exp.column("identifier_id", OWNERS),
+        *(exp.column(one.name, "new_events") for one in COLUMNS[2:]),
+    ]
+    leaves = [
+        typed(_leaf(event, one, dialect), one.type, dialect).as_(name)
+        for one, name in properties.items()
+    ]
+    same = exp.column("event_id", "new_events").eq(exp.column("event_id", OWNERS))
+    return (
+        select(
+            *columns,
+            *leaves,
+            exp.cast(exp.Literal.string(version), "text").as_(HASH.name),
+        )
+        .from_("new_events")
+        .join(OWNERS, on=same, join_type="inner")
+        .where(exp.column("event_name", "new_events").eq(exp.Literal.string(event)))
+    )
+
+
+def _leaf(event: str, one: Property, dialect: str) -> exp.Expr:
+    envelope = _ENVELOPE.get((event, one.dotted))
+    if envelope is not None:
+        return exp.column(envelope, "new_events")
+    return json_text(exp.column("properties", "new_events"), one.path, dialect)
+
+
+def _plain(event: str) -> str:
+    """An event's name for a description, which dbt reads as a template."""
+    return event.replace("{", "(").replace("}", ")")
