@@ -102,9 +102,9 @@ def _body(rules: IdentityRules, digest: str, dialect: str) -> exp.Query:
         )
         for index, one in enumerate(values)
     ]
+    every_row = exp.union(*rows, distinct=False, copy=False) if len(rows) > 1 else rows[0]
     return (
-        exp.union(*rows, distinct=False, copy=False)
-        .with_("opened", as_=_opened(parts, dialect))
+        every_row.with_("opened", as_=_opened(parts, dialect))
         .with_("found", as_=_found(values, parts, dialect))
         .with_("kept", as_=_kept(values, dialect))
         .with_("owned", as_=_owned(rules, values, dialect))
