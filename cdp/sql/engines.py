@@ -17,7 +17,9 @@ _TIME = (
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?"
 )
 _MOMENT = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}" + _TIME + "$"
-# PostgreSQL has no try_cast: the pattern must let through days that exist, and no others.
+# PostgreSQL has no try_cast, and sqlglot prints a plain cast for Spark: there a pattern decides
+# before the cast, and must let through days that exist, and no others.
+_WITHOUT_TRY = ("postgres", "spark")
 _REAL_DAY = (
     r"^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)"
     r"|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)"
@@ -48,9 +50,9 @@ def typed(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
 
 
 def _number(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
-    if dialect == "postgres":
-        number = exp.cast(text.copy(), "decimal")
-        small = exp.LT(this=exp.func("abs", number), expression=_digits("1" + "0" * 32))
+    if dialect in _WITHOUT_TRY:
+        size = exp.func("abs", cast(text, FLOAT, dialect))
+        small = exp.LT(this=size, expression=_digits("1e32"))
         inner = exp.Case().when(small, cast(text, kind, dialect))
         return exp.Case().when(_matches(text, _NUMBER), inner)
     attempt = _try(text, kind, dialect)
@@ -84,22 +86,21 @@ def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
     whole = (
         exp.Case()
         .when(_length(text).eq(_digits("10")), _joined(text, " 00:00:00Z"))
-        .when(_matches(text, r"(Z|[-+][0-9]{2}:?[0-9]{2})$"), text.copy())
+        .when(_matches(text, r"^.*(Z|[-+][0-9]{2}:?[0-9]{2})$"), text.copy())
         .else_(_joined(text, "Z"))
     )
     if dialect == "postgres":
         zoned = exp.cast(whole, "timestamptz")
         moment: exp.Expr = exp.AtTimeZone(this=zoned, zone=_text("UTC"))
         return exp.Case().when(_matches(text, _REAL_DAY), moment)
+    if dialect == "spark":
+        return exp.Case().when(_matches(text, _REAL_DAY), cast(whole, TIMESTAMP, dialect))
     if dialect == "duckdb":
         # A plain cast to timestamp forgets the zone, and the session's zone must not matter.
         micros = _call("epoch_us", _try_as(whole, "timestamptz", dialect))
         return exp.Case().when(_matches(text, _MOMENT), _call("make_timestamp", micros))
-    if dialect == "snowflake":
-        zoned = _call("try_to_timestamp_tz", whole)
-        utc = _call("convert_timezone", _text("UTC"), zoned)
-        return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
-    return exp.Case().when(_matches(text, _MOMENT), _try_as(whole, "timestamp", dialect))
+    utc = _call("convert_timezone", _text("UTC"), _call("try_to_timestamp_tz", whole))
+    return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
 
 
 def sorted_list(value: exp.Expr, condition: exp.Expr | None, dialect: str) -> exp.Expr:
