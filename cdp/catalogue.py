@@ -11,20 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from cdp.audiences.check import check_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.destinations.spec import Destination, read_destinations
 from cdp.errors import Location, Problems
 from cdp.identity.spec import IdentityRules, read_identity
+from cdp.loader.spec import Source, read_sources
 from cdp.project import Project
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
 from cdp.traits.spec import Trait, read_traits
-
-if TYPE_CHECKING:
-    from cdp.loader.spec import Source
 
 
 class _Definition(Protocol):
@@ -61,11 +59,11 @@ def load_catalogue(project: Project) -> Catalogue:
     traits = [one for path in _files(folder / "traits") for one in read_traits(path, problems)]
     audiences = [read_audience(path, problems) for path in _files(folder / "audiences")]
     syncs = [read_sync(path, problems) for path in _files(folder / "syncs")]
-    destinations = folder / "destinations.yml"
+    sources, destinations = folder / "sources.yml", folder / "destinations.yml"
     catalogue = Catalogue(
         definitions=folder,
         identity=read_identity(folder / "identity.yml", problems),
-        sources=_read_sources(folder / "sources.yml", problems),
+        sources=_frozen(read_sources(sources, problems) if sources.exists() else {}),
         traits=_by_name("trait", traits, problems),
         audiences=_by_name("audience", audiences, problems),
         destinations=_frozen(
@@ -77,14 +75,6 @@ def load_catalogue(project: Project) -> Catalogue:
     check_syncs(catalogue, problems)
     problems.raise_if_any()
     return catalogue
-
-
-def _read_sources(path: Path, problems: Problems) -> Mapping[str, Source]:
-    if not path.exists():
-        return _frozen({})
-    from cdp.loader.spec import read_sources
-
-    return _frozen(read_sources(path, problems))
 
 
 def _files(folder: Path) -> list[Path]:
