@@ -80,6 +80,7 @@ _FOR_PYTHON = f"""
             end as objects
         from cdp_load_lines
         where not is_final
+        limit 9000000000000000
     ) as l
     where l.kinds is not null and (
         l.kinds[1] = 'ARRAY'
