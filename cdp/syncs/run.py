@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdp.catalogue import Catalogue
-from cdp.destinations.delivery import Driver
+from cdp.destinations.delivery import RETRY, UNKNOWN, Driver
 from cdp.destinations.drivers import open_driver
-from cdp.errors import CdpError
+from cdp.errors import CdpError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.diff import Diff, changed_rows
@@ -107,8 +107,9 @@ class _Run:
         if journal is None:
             return result
         try:
-            error = send_journal(journal, self.driver, self.options.progress)
+            stopped = send_journal(journal, self.driver, self.options.progress)
             outcomes = journal.tally()
+            error = stopped or _undelivered(self.sync, outcomes)
             self._fold(journal, outcomes, error)
         finally:
             journal.close()
@@ -185,3 +186,15 @@ class _Run:
         problem: str | None = None,
     ) -> None:
         finish_run(warehouse, self.project, self.run_id, state, outcomes, problem)
+
+
+def _undelivered(sync: Sync, outcomes: dict[str, int]) -> TransientError | None:
+    """The error of a run that went to its end but left rows without an answer."""
+    count = outcomes.get(RETRY, 0) + outcomes.get(UNKNOWN, 0)
+    if not count:
+        return None
+    return TransientError(
+        "rows-undelivered",
+        f"sync '{sync.name}' got no answer for {count:,} of {sum(outcomes.values()):,} rows",
+        help="run the sync again; what was acknowledged is not sent twice",
+    )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from cdp.destinations.spec import read_destinations as read_destinations
 from cdp.errors import Location, Problems, suggest
 from cdp.yamlfile import NAME, Node, Scalar, Section, read_yaml
 

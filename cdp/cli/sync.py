@@ -1,0 +1,233 @@
+"""`cdp sync`: plan, run and status of syncs. Parses and prints; the work is `cdp.syncs`'."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cdp.cli.options import format_option, lock_option, project_options
+from cdp.cli.output import print_rows, say
+from cdp.errors import CdpError, DriftError, suggest
+
+if TYPE_CHECKING:
+    from cdp.catalogue import Catalogue
+    from cdp.project import Project
+    from cdp.syncs.run import SyncResult
+
+EXIT_REJECTED = 4
+_CHANGES = ("added", "changed", "removed", "unchanged", "kept", "held", "invalid")
+_OUTCOMES = ("accepted", "rejected", "retry", "unknown")
+
+
+@click.group()
+def command() -> None:
+    """Send audiences and profiles to destinations.
+
+    \b
+    Example:
+      cdp sync plan
+      cdp sync run vip_customers_to_csv
+      cdp sync status
+    """
+
+
+def _guard_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--retry-rejected", is_flag=True, help="Send rejected rows again, unchanged"),
+        click.option(
+            "--allow-removals", is_flag=True, help="Remove more than max_removal_ratio allows"
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@click.option("--show", type=click.IntRange(min=0), default=0, help="Sample keys a class, hashed")
+@_guard_options
+@lock_option
+@format_option
+@project_options
+def plan(
+    project: Project,
+    names: tuple[str, ...],
+    show: int,
+    retry_rejected: bool,
+    allow_removals: bool,
+    lock_wait: float,
+    output_format: str | None,
+) -> None:
+    """Show what a run would send, and send nothing.
+
+    \b
+    Example:
+      cdp sync plan
+      cdp sync plan vip_customers_to_csv --show 5
+    """
+    from cdp.catalogue import load_catalogue
+    from cdp.syncs.plan import plan_sync, sample_changes
+    from cdp.warehouse import open_warehouse
+
+    catalogue = load_catalogue(project)
+    rows: list[tuple[Any, ...]] = []
+    samples: list[tuple[str, str, str]] = []
+    errors: list[CdpError] = []
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        for name in _chosen(names, catalogue):
+            try:
+                found = plan_sync(
+                    warehouse,
+                    project,
+                    catalogue,
+                    name,
+                    retry_rejected=retry_rejected,
+                    allow_removals=allow_removals,
+                )
+            except CdpError as error:
+                errors.append(error)
+                continue
+            rows.append((name, *(getattr(found.diff, change) for change in _CHANGES)))
+            if found.unfinished_runs:
+                say(f"{name}: a run was interrupted; the next run settles it first")
+            if found.guard:
+                errors.append(found.guard)
+            samples += [
+                (name, one.change, one.key_sha256) for one in sample_changes(warehouse, show)
+            ]
+    if show:
+        print_rows(("sync", "change", "key_sha256"), samples, output_format)
+    else:
+        print_rows(("sync", *_CHANGES), rows, output_format)
+    _exit(errors, 0)
+
+
+@command.command()
+@click.argument("names", nargs=-1)
+@_guard_options
+@lock_option
+@format_option
+@project_options
+def run(
+    project: Project,
+    names: tuple[str, ...],
+    retry_rejected: bool,
+    allow_removals: bool,
+    lock_wait: float,
+    output_format: str | None,
+) -> None:
+    """Send what changed, and record what was acknowledged.
+
+    Exits with 1 when a sync failed, 3 when a guard stopped one, 4 when rows were rejected.
+
+    \b
+    Example:
+      cdp sync run
+      cdp sync run vip_customers_to_csv cart_abandoners_to_crm
+    """
+    from cdp.catalogue import load_catalogue
+    from cdp.syncs.run import RunOptions, run_sync
+
+    catalogue = load_catalogue(project)
+    results: list[SyncResult] = []
+    errors: list[CdpError] = []
+    for name in _chosen(names, catalogue):
+        with _progress_bar(name) as progress:
+            options = RunOptions(
+                lock_wait_s=lock_wait,
+                retry_rejected=retry_rejected,
+                allow_removals=allow_removals,
+                progress=progress,
+                say=say,
+            )
+            try:
+                results.append(run_sync(project, catalogue, name, options))
+            except CdpError as error:
+                errors.append(error)
+    errors += [result.error for result in results if result.error]
+    print_rows(
+        ("sync", "added", "changed", "removed", "held", "invalid", "sent", *_OUTCOMES),
+        [_result_row(result) for result in results],
+        output_format,
+    )
+    _exit(errors, sum(_refused(result) for result in results))
+
+
+@command.command()
+@lock_option
+@format_option
+@project_options
+def status(project: Project, lock_wait: float, output_format: str | None) -> None:
+    """Show each sync's last run and what its destination is known to hold.
+
+    \b
+    Example:
+      cdp sync status --format json
+    """
+    from dataclasses import astuple, fields
+
+    from cdp.catalogue import load_catalogue
+    from cdp.syncs.status import SyncStatus, sync_status
+    from cdp.warehouse import open_warehouse
+
+    catalogue = load_catalogue(project)
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        found = sync_status(warehouse, project, catalogue)
+    names = [field.name for field in fields(SyncStatus)]
+    print_rows(names, [astuple(one) for one in found], output_format)
+
+
+def _chosen(names: tuple[str, ...], catalogue: Catalogue) -> list[str]:
+    """The named syncs, else all. Unknown names are reported before anything runs."""
+    from cdp.errors import RunError
+
+    for name in names:
+        if name not in catalogue.syncs:
+            raise RunError(
+                "unknown-sync",
+                f"there is no sync '{name}'",
+                help=suggest(name, catalogue.syncs),
+            )
+    return list(dict.fromkeys(names)) or sorted(catalogue.syncs)
+
+
+def _refused(result: SyncResult) -> int:
+    """Rows that are not at the destination although they should be."""
+    return result.count("rejected") + result.diff.invalid + result.diff.held
+
+
+def _result_row(result: SyncResult) -> tuple[Any, ...]:
+    diff = result.diff
+    counts = (diff.added, diff.changed, diff.removed, diff.held, diff.invalid, result.sent)
+    return (result.sync, *counts, *(result.count(outcome) for outcome in _OUTCOMES))
+
+
+def _exit(errors: list[CdpError], rejected: int) -> None:
+    """Print every error; exit with 1 for a failure, else 3 for a guard, else 4 for rejections."""
+    for error in errors:
+        say(str(error))
+    if any(not isinstance(error, DriftError) for error in errors):
+        sys.exit(1)
+    if errors:
+        sys.exit(DriftError.exit_code)
+    if rejected:
+        say(f"{rejected:,} rows are rejected or invalid; see the table sync_rejected")
+        sys.exit(EXIT_REJECTED)
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
