@@ -77,8 +77,7 @@ class FileDriver:
             rows = Path(folder) / "rows.jsonl"
             with rows.open("w", encoding="utf-8") as out:
                 for row in batch.rows:
-                    fields = json.dumps(row.fields, ensure_ascii=False)
-                    line = {"operation": row.operation, "key": row.key, "fields": fields}
+                    line = {"operation": row.operation, "key": row.key, "fields": row.fields}
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
             connection.execute("set preserve_insertion_order = true")
             columns = ", ".join(

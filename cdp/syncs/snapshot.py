@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from cdp.destinations.files import COPY_OPTIONS
@@ -20,7 +19,6 @@ def write_snapshot(
     """Every valid row as `key` and the mapped fields, in the order of the keys."""
     fields = "".join(f", d.{quoted(name)}" for name, _ in diff.columns)
     literal = "'" + str(path).replace("'", "''") + "'"
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     # Names come from the built model, quoted; the path comes from code.
     warehouse.execute(
         f"copy (select cast(d.{KEY_COLUMN} as varchar) as key{fields} "  # noqa: S608
@@ -28,3 +26,4 @@ def write_snapshot(
         "(select v.sync_key from cdp_desired as v where v.key_count = 1) order by key) "
         f"to {literal} ({COPY_OPTIONS[file_format]})"
     )
+    path.chmod(0o600)
