@@ -46,52 +46,9 @@ def _list(values: Iterable[str]) -> str:
     return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
 
 
-# The limit keeps the optimiser from pushing the rules below the parsing, where it would
-# parse every message once for each field that a rule reads: 20 times slower.
-_PARSED = f"""
-    with m as (
-    select
-        l.file_id, l.line_number, l.item, l.text, l.reason_code, l.reason,
-        case when l.is_valid then json_type(l.text) end as root,
-        case when l.is_valid then l.text end as document,
-        case when l.is_valid then json_type(l.text, {_list("$." + f for f in validate.FIELDS)})
-            end as kinds,
-        case when l.is_valid
-            then json_extract_string(l.text, {_list("$." + f for f in validate.FIELDS)})
-            end as texts
-    from (
-        select *, reason_code is null and json_valid(text) as is_valid from cdp_load_lines
-    ) as l limit 9000000000000000
-    )
-"""  # noqa: S608 - composed of constants
-
-# Texts that are batch bodies or lists, or that only an exact parser can judge: constants and
-# trailing commas that are not JSON, NUL, deep nesting, objects whose keys were not compared.
-_FOR_PYTHON = f"""
-    select l.row_number, l.file_id, l.line_number, l.text
-    from (
-        select
-            rowid as row_number, file_id, line_number, text,
-            case when json_valid(text) then
-                json_type(text, ['$', '$.batch', '$.type'])
-            end as kinds,
-            case when json_valid(text) then
-                list_filter(json_keys(text, {_list(_KNOWN_OBJECTS)}), lambda k: k is not null)
-            end as objects
-        from cdp_load_lines
-        where not is_final
-        limit 9000000000000000
-    ) as l
-    where l.kinds is not null and (
-        l.kinds[1] = 'ARRAY'
-        or (l.kinds[2] is not null and l.kinds[3] is null)
-        or regexp_matches(l.text, '[nN][aA][nN]|[iI][nN][fF]|,\\s*[}}\\]]|\\\\u0000')
-        or length(l.text) - length(replace(l.text, '{{', ''))
-            <> len(list_filter(l.objects, lambda k: len(k) > 0 and len(k) = list_unique(k)))
-             + len(list_filter(l.objects, lambda k: len(k) = 0))
-        or length(l.text) - length(replace(l.text, '[', '')) > 100
-    )
-"""  # noqa: S608 - composed of constants
+# Constants and trailing commas that DuckDB's reader takes and JSON has not, and NUL.
+_SUSPICIOUS = r"(?i)[:\[,]\s*-?(?:nan|inf)|,\s*[}\]]|\\u0000"
+_MANY_BRACKETS = 100
 
 
 def _storable(text: str) -> str:
@@ -111,50 +68,66 @@ def _timestamp(name: str) -> str:
     )
 
 
+# One pass over the gathered lines: parse, read the fields, see which rule is broken and
+# whether Python has to look. There is no filter here: the optimiser would push it below the
+# parsing and parse every message once for each field that a rule reads (20 times slower).
 _JUDGED = f"""
     select
-        m.*,
-        case when m.reason_code is null then {validate.broken_rule()} end as broken_rule
-    from m
+        m.file_id, m.line_number, m.item, m.text, m.reason_code, m.reason,
+        case when m.reason_code is null then {validate.broken_rule()} end as broken_rule,
+        not m.is_final and m.kinds is not null and (
+            {validate.ROOT} = 'ARRAY'
+            or ({validate.kind("batch")} is not null and {validate.kind("type")} is null)
+            or regexp_matches(m.text, $suspicious)
+            or len(string_split(m.text, '{{')) - 1
+                <> len(string_split(m.text, '{{}}')) - 1
+                + len(list_filter(m.objects, lambda k: len(k) > 0 and len(k) = list_unique(k)))
+            or len(string_split(m.text, '[')) > {_MANY_BRACKETS}
+        ) as is_for_python,
+        coalesce(
+            nullif({validate.text("messageId")}, ''),
+            left(f.content_sha256, 32) || ':' || m.line_number
+            || case when m.item > 0 then '.' || m.item else '' end
+        ) as message_id,
+        {validate.text("type")} as type,
+        {validate.string("event")} as event,
+        {validate.text("userId")} as user_id,
+        {validate.text("anonymousId")} as anonymous_id,
+        {validate.string("groupId")} as group_id,
+        {validate.string("previousId")} as previous_id,
+        {_timestamp("originalTimestamp")} as original_timestamp,
+        {_timestamp("timestamp")} as "timestamp",
+        {_timestamp("sentAt")} as sent_at,
+        {_timestamp("receivedAt")} as received_at
+    from (
+        select
+            l.*,
+            case when l.is_valid then json_type(l.text, {_list(validate.PATHS)}) end as kinds,
+            case when l.is_valid
+                then json_extract_string(l.text, {_list(validate.PATHS)}) end as texts,
+            case when l.is_valid and not l.is_final
+                then json_keys(l.text, {_list(_KNOWN_OBJECTS)}) end as objects
+        from (
+            select *, reason_code is null and json_valid(text) as is_valid from cdp_load_lines
+        ) as l
+    ) as m
+    inner join cdp_load_files as f on m.file_id = f.file_id
 """  # noqa: S608 - composed of constants
 
 
 def _insert_events(target: str) -> str:
     return f"""
         insert into {target}
-        {_PARSED}
         select
-            e.load_id, e.file_id, e.line_number, e.source, e.message_id, e.type, e.event,
-            e.user_id, e.anonymous_id, e.group_id, e.previous_id,
-            e.original_timestamp, e."timestamp", e.sent_at,
-            coalesce(e.own_received_at, e.sent_at, e."timestamp", e.original_timestamp,
-                e.loaded_at),
-            e.loaded_at, e.text
-        from (
-            select
-                $load_id::bigint as load_id, m.file_id, m.line_number, $source as source,
-                coalesce(
-                    nullif({validate.text("messageId")}, ''),
-                    left(f.content_sha256, 32) || ':' || m.line_number
-                    || case when m.item > 0 then '.' || m.item else '' end
-                ) as message_id,
-                {validate.text("type")} as type,
-                {validate.string("event")} as event,
-                {validate.text("userId")} as user_id,
-                {validate.text("anonymousId")} as anonymous_id,
-                {validate.string("groupId")} as group_id,
-                {validate.string("previousId")} as previous_id,
-                {_timestamp("originalTimestamp")} as original_timestamp,
-                {_timestamp("timestamp")} as "timestamp",
-                {_timestamp("sentAt")} as sent_at,
-                {_timestamp("receivedAt")} as own_received_at,
-                $loaded_at::timestamp as loaded_at,
-                m.text
-            from ({_JUDGED}) as m
-            inner join cdp_load_files as f on m.file_id = f.file_id
-            where m.reason_code is null and m.broken_rule is null
-        ) as e
-    """  # noqa: S608 - composed of constants and a checked schema name
+            $load_id::bigint, j.file_id, j.line_number, $source, j.message_id, j.type, j.event,
+            j.user_id, j.anonymous_id, j.group_id, j.previous_id,
+            j.original_timestamp, j."timestamp", j.sent_at,
+            coalesce(j.received_at, j.sent_at, j."timestamp", j.original_timestamp,
+                $loaded_at::timestamp),
+            $loaded_at::timestamp, j.text
+        from cdp_load_judged as j
+        where j.reason_code is null and j.broken_rule is null
+    """  # noqa: S608 - a checked schema name
 
 
 def _insert_rejected(target: str) -> str:
@@ -162,15 +135,15 @@ def _insert_rejected(target: str) -> str:
     reasons = _list(rule.reason for rule in validate.RULES)
     return f"""
         insert into {target}
-        {_PARSED}
         select
-            $load_id::bigint, m.file_id, m.line_number, $source, f.path,
-            coalesce(m.reason_code, {codes}[m.broken_rule]),
-            coalesce(m.reason, {reasons}[m.broken_rule]),
-            left(m.text, {LONGEST_REJECTED_TEXT})
-        from ({_JUDGED}) as m
-        inner join cdp_load_files as f on m.file_id = f.file_id
-        where m.reason_code is not null or m.broken_rule is not null
+            $load_id::bigint, j.file_id, j.line_number, $source, f.path,
+            coalesce(j.reason_code, {codes}[j.broken_rule]),
+            coalesce(j.reason, {reasons}[j.broken_rule]),
+            left(j.text, {LONGEST_REJECTED_TEXT})
+        from cdp_load_judged as j
+        inner join cdp_load_files as f on j.file_id = f.file_id
+        where j.reason_code is not null or j.broken_rule is not null
+        order by j.file_id, j.line_number, j.item
     """  # noqa: S608 - composed of constants and a checked schema name
 
 
@@ -235,19 +208,26 @@ class Staging:
     def flush(self) -> None:
         """Move everything gathered so far into the raw tables."""
         self._write_entries(may_flush=False)
+        self._judge("create or replace temp table cdp_load_judged as")
         self._unfold()
-        values = {"load_id": self.load_id, "source": self.source, "loaded_at": self.loaded_at}
-        gathered = self.tables.warehouse.value("select count(*) from cdp_load_lines")
-        accepted = self._moved(_insert_events(self.tables.name("events")), values)
-        if accepted < gathered:
-            del values["loaded_at"]
-            self._moved(_insert_rejected(self.tables.name("rejected")), values)
-        self._run("truncate cdp_load_lines")
+        values: dict[str, object] = {"load_id": self.load_id, "source": self.source}
+        self._moved(_insert_rejected(self.tables.name("rejected")), values)
+        values["loaded_at"] = self.loaded_at
+        self._moved(_insert_events(self.tables.name("events")), values)
         self._bytes = 0
+
+    def _judge(self, into: str) -> None:
+        self.tables.warehouse.connection.execute(
+            f"{into} {_JUDGED}",
+            {"suspicious": _SUSPICIOUS},
+        ).fetchall()
+        self._run("truncate cdp_load_lines")
 
     def _unfold(self) -> None:
         """Replace the texts that SQL cannot judge by the messages, or refusals, in them."""
-        found = self.tables.warehouse.rows(_FOR_PYTHON)
+        found = self.tables.warehouse.rows(
+            "select rowid, file_id, line_number, text from cdp_load_judged where is_for_python"
+        )
         gone = []
         for row, file_id, line_number, text in found:
             entries = unfold(text, line_number)
@@ -255,15 +235,17 @@ class Staging:
                 continue
             gone.append(row)
             self._entries.extend((file_id, entry) for entry in entries)
-        if gone:
-            self.tables.warehouse.execute(
-                """
-                delete from cdp_load_lines
-                where rowid in (select unnest(from_json(?, '["BIGINT"]')))
-                """,
-                [json.dumps(gone)],
-            )
+        if not gone:
+            return
+        self.tables.warehouse.execute(
+            """
+            delete from cdp_load_judged
+            where rowid in (select unnest(from_json(?, '["BIGINT"]')))
+            """,
+            [json.dumps(gone)],
+        )
         self._write_entries(may_flush=False)
+        self._judge("insert into cdp_load_judged")
 
     def _write_entries(self, *, may_flush: bool = True) -> None:
         for start in range(0, len(self._entries), ROWS_AT_ONCE):
@@ -302,8 +284,8 @@ class Staging:
         if self._bytes >= FLUSH_BYTES:
             self.flush()
 
-    def _moved(self, sql: str, values: dict[str, object]) -> int:
-        return int(self.tables.warehouse.connection.execute(sql, values).fetchall()[0][0])
+    def _moved(self, sql: str, values: dict[str, object]) -> None:
+        self.tables.warehouse.connection.execute(sql, values).fetchall()
 
     def _run(self, sql: str) -> None:
         self.tables.warehouse.execute(sql)

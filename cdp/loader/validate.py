@@ -13,8 +13,9 @@ from dataclasses import dataclass
 LARGEST_MESSAGE_BYTES = 32 * 1024
 TYPES = ("identify", "track", "page", "screen", "group", "alias")
 
-# The fields that are read from a message; lists of kinds and texts have this order.
+# The fields that are read from a message; its lists of kinds and texts have this order.
 FIELDS = (
+    "batch",
     "type",
     "messageId",
     "userId",
@@ -34,9 +35,13 @@ FIELDS = (
 )
 
 
+PATHS = ("$", *(f"$.{field}" for field in FIELDS))
+ROOT = "m.kinds[1]"
+
+
 @dataclass(frozen=True)
 class Rule:
-    """One reason for refusing a message. `condition` is SQL over `kinds`, `texts` and `text`."""
+    """One reason for refusing a message `m`. `condition` is SQL over its kinds and texts."""
 
     code: str
     reason: str
@@ -45,12 +50,12 @@ class Rule:
 
 def kind(field: str) -> str:
     """SQL: the JSON type of a field; null when absent or null."""
-    return f"nullif(m.kinds[{FIELDS.index(field) + 1}], 'NULL')"
+    return f"nullif(m.kinds[{FIELDS.index(field) + 2}], 'NULL')"
 
 
 def text(field: str) -> str:
     """SQL: the text of a field; null when absent or null."""
-    return f"m.texts[{FIELDS.index(field) + 1}]"
+    return f"m.texts[{FIELDS.index(field) + 2}]"
 
 
 def string(field: str) -> str:
@@ -71,8 +76,8 @@ def _not_string(field: str) -> str:
 
 
 RULES = (
-    Rule("bad_request", "not valid JSON", "m.document is null"),
-    Rule("bad_request", "not a JSON object", "m.root <> 'OBJECT'"),
+    Rule("bad_request", "not valid JSON", "m.kinds is null"),
+    Rule("bad_request", "not a JSON object", f"{ROOT} <> 'OBJECT'"),
     Rule("bad_request", "larger than 32 KB", f"strlen(m.text) > {LARGEST_MESSAGE_BYTES}"),
     Rule(
         "bad_request",
