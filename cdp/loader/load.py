@@ -13,11 +13,12 @@ from pathlib import Path
 from cdp.clock import utc_now
 from cdp.errors import Location, Problem, RunError
 from cdp.loader.documents import BAD, Entry, read_documents, starts_document
-from cdp.loader.paths import find_files
+from cdp.loader.paths import PARQUET_ENDING, TABLE_ENDINGS, ending, find_files
 from cdp.loader.reading import Landed, Lines, Progress, inspect, lines
 from cdp.loader.spec import Source
 from cdp.loader.staging import Staging
 from cdp.loader.tables import LedgerEntry, RawTables
+from cdp.loader.tabular import read_csv, read_parquet
 from cdp.warehouse import Warehouse
 
 NOT_UTF8 = "not valid UTF-8"
@@ -154,11 +155,33 @@ def _stage(
     first = next(pieces, None)
     if first is None:
         return
+    if ending(landed.path) in TABLE_ENDINGS:
+        _stage_table(staging, file_id, landed, source, _chain(first, pieces))
+        return
     if starts_document(first.data.decode("utf-8", "replace")):
         staging.add_entries(file_id, read_documents(_texts(_chain(first, pieces))))
         return
     for piece in _chain(first, pieces):
         _stage_lines(staging, file_id, piece)
+
+
+def _stage_table(
+    staging: Staging, file_id: int, landed: Landed, source: Source, pieces: Iterator[Lines]
+) -> None:
+    if source.table is None:
+        raise RunError(
+            "no-table-mapping",
+            f"{landed.path.name} is a table, and source '{source.name}' does not say how its "
+            "rows become messages; nothing was loaded",
+            location=source.location,
+            help="add a 'table' to the source in definitions/sources.yml",
+        )
+    if ending(landed.path) == PARQUET_ENDING:
+        for _ in pieces:
+            pass
+        staging.add_entries(file_id, read_parquet(source, source.table, landed))
+    else:
+        staging.add_entries(file_id, read_csv(source, source.table, pieces))
 
 
 def _chain(first: Lines, rest: Iterator[Lines]) -> Iterator[Lines]:

@@ -13,7 +13,8 @@ from cdp.errors import RunError
 from cdp.loader.spec import Source
 
 JSON_ENDINGS = (".ndjson", ".jsonl", ".json")
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".parquet")
+PARQUET_ENDING = ".parquet"
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", PARQUET_ENDING)
 PACKED_ENDINGS = (".gz", ".zst")
 
 
