@@ -51,7 +51,7 @@ def redact(text: str, hidden: Iterable[Any] = ()) -> str:
     for value in sorted({str(one) for one in _leaves(hidden)}, key=len, reverse=True):
         if len(value) >= _SHORTEST_HIDDEN:
             text = re.sub(re.escape(value), _HIDDEN, text, flags=re.IGNORECASE)
-    for pattern in (_EMAIL, _DIGITS, _LONG_TOKEN):
+    for pattern in (_EMAIL, _LONG_TOKEN, _DIGITS):
         text = pattern.sub(_HIDDEN, text)
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

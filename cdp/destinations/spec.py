@@ -81,7 +81,7 @@ def _destination(one: Section) -> Destination | None:
             one.place("type"),
             suggest(kind, manifests),
         )
-        return None
+        return Destination(name, kind, {}, live_on, place) if name else None
     settings = _settings(one, settings_section, manifests[kind])
     return Destination(name, kind, settings, live_on, place) if name else None
 
