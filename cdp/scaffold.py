@@ -27,6 +27,8 @@ clean-targets: [target]
 
 flags:
   send_anonymous_usage_stats: false
+  # The platform's models read the models that `cdp compile` writes into this project.
+  require_ref_prefers_node_package_to_root: true
 
 vars:
   # Where `cdp load` puts raw events.

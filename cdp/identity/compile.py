@@ -17,7 +17,7 @@ from sqlglot import exp, select
 from cdp.identity.spec import FieldPath, IdentifierType, IdentityRules
 from cdp.sql.json import json_text
 from cdp.sql.keys import key
-from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -61,13 +61,7 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             columns=COLUMNS,
             imports=(Import("events", "{{ cdp.cdp_new_events(" + arguments + ") }}"),),
             body=lambda dialect: _body(rules, digest, dialect),
-            config={
-                "materialized": "incremental",
-                "schema": "internal",
-                "incremental_strategy": "append",
-                "on_schema_change": "append_new_columns",
-                "pre_hook": "{{ cdp.cdp_forget_new_events(" + arguments + ") }}",
-            },
+            config=event_table_config(arguments),
         )
     ]
 

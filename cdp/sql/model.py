@@ -102,7 +102,8 @@ class Import:
     @staticmethod
     def ref(model: str) -> Import:
         """All columns of another model, under the model's name."""
-        return Import(model, "select * from {{ ref('" + model + "') }}")
+        jinja = "{{ ref('" + model + "') }}"
+        return Import(model, f"select * from {jinja}")  # noqa: S608 (a model's name, not a value)
 
 
 @dataclass(frozen=True)
@@ -224,3 +225,23 @@ def _config_call(config: Mapping[str, Any]) -> str:
         for key, value in config.items()
     )
     return f"{{{{ config({arguments}) }}}}"
+
+
+def event_table_config(arguments: str) -> dict[str, Any]:
+    """The config of a model at event grain that grows by load (macros/cdp_new_events.sql).
+
+    `arguments` are those of the macros: the upstream ref and the definition's hash.
+    The hook runs before the transaction, because DuckDB refuses to add a column to a
+    table that the same transaction deleted from. A run that dies in between loses
+    nothing: loads whose rows are missing are processed by the next.
+    """
+    return {
+        "materialized": "incremental",
+        "schema": "internal",
+        "incremental_strategy": "append",
+        "on_schema_change": "append_new_columns",
+        "pre_hook": {
+            "sql": "{{ cdp.cdp_forget_new_events(" + arguments + ") }}",
+            "transaction": False,
+        },
+    }

@@ -16,7 +16,7 @@ from cdp.features import FeaturePlan
 from cdp.sql.engines import typed
 from cdp.sql.events import Property
 from cdp.sql.json import json_text
-from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 from cdp.sql.names import digest
 
 OWNERS = "int_identity__event_owners"
@@ -66,13 +66,7 @@ def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
             Import.ref(OWNERS),
         ),
         body=lambda dialect: _body(event, properties, version, dialect),
-        config={
-            "materialized": "incremental",
-            "schema": "internal",
-            "incremental_strategy": "append",
-            "on_schema_change": "append_new_columns",
-            "pre_hook": "{{ cdp.cdp_forget_new_events(" + arguments + ") }}",
-        },
+        config=event_table_config(arguments),
     )
 
 

@@ -4,7 +4,10 @@
     schema='internal',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
-    pre_hook="{{ cdp_forget_new_events(ref('stg_events'), cdp_identify_traits_version()) }}"
+    pre_hook={
+        'sql': "{{ cdp_forget_new_events(ref('stg_events'), cdp_identify_traits_version()) }}",
+        'transaction': false,
+    }
 ) }}
 
 with

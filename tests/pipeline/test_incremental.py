@@ -1,0 +1,103 @@
+"""Batches change nothing: incremental builds give the rows of a full refresh."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from datetime import datetime
+from pathlib import Path
+
+from cdp.project import Project
+from cdp.warehouse import open_warehouse
+from tests.projects import build, compile_here, fingerprints, load
+
+SEED = 20_260_501
+AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
+
+
+def test_batches_in_any_order_equal_a_full_refresh(
+    project: Project, store_data: Path, tmp_path: Path
+) -> None:
+    """Three shuffled batches, duplicates split across them; then all at once."""
+    print(f"seed {SEED}")
+    batches = _shuffled_batches(store_data, tmp_path, count=3)
+    for batch in batches:
+        load(project, "web", [batch])
+        build(project, "--vars", AS_OF)
+    with open_warehouse(project, read_only=True) as warehouse:
+        incremental = fingerprints(project, warehouse)
+    build(project, "--full-refresh", "--vars", AS_OF)
+    with open_warehouse(project, read_only=True) as warehouse:
+        assert fingerprints(project, warehouse) == incremental
+        assert warehouse.value("select count(*) from main_internal.stg_events") == 20_646
+    assert incremental["audience_memberships"][0] > 0
+
+
+def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: Path) -> None:
+    """A value that becomes blocked, and a property that a definition begins to use, get
+    their whole history on the next build, without a full refresh."""
+    load(project, "web", [store_data / "web" / "events-00.ndjson.gz"])
+    build(project, "--vars", AS_OF)
+    identity = project.definitions / "identity.yml"
+    identity.write_text(
+        identity.read_text().replace('values: ["-1",', 'values: ["-1", "u_00352",')
+    )
+    orders = project.definitions / "traits" / "orders.yml"
+    orders.write_text(
+        orders.read_text()
+        + "\n  - name: last_order_id\n    description: d\n    event: Order Completed\n    aggregate: last\n"
+        + "    property: order_id\n"
+    )
+    compile_here(project)
+    build(project, "--vars", AS_OF)
+    with open_warehouse(project, read_only=True) as warehouse:
+        incremental = fingerprints(project, warehouse)
+        assert warehouse.value(
+            "select count(*) from main.identity_graph where identifier_value = 'u_00352'"
+        ) == 0
+        assert warehouse.value("select count(last_order_id) from main.computed_traits") > 0
+    build(project, "--full-refresh", "--vars", AS_OF)
+    with open_warehouse(project, read_only=True) as warehouse:
+        assert fingerprints(project, warehouse) == incremental
+
+
+def test_a_duplicate_received_earlier_takes_the_place_everywhere(
+    project: Project, tmp_path: Path
+) -> None:
+    """The later load brings the earlier receipt, with another event name and another user."""
+    first = _message("m1", "Order Completed", "u1", "2026-05-02T10:00:00Z")
+    second = _message("m1", "Product Viewed", "u2", "2026-05-01T10:00:00Z")
+    for number, line in enumerate((first, second)):
+        file = tmp_path / f"{number}.ndjson"
+        file.write_text(line)
+        load(project, "web", [file])
+        build(project, "--vars", AS_OF)
+    with open_warehouse(project, read_only=True) as warehouse:
+        assert warehouse.rows("select event_name, user_id from main_internal.stg_events") == [
+            ("Product Viewed", "u2")
+        ]
+        assert warehouse.rows("select count(*) from main_internal.event__order_completed") == [(0,)]
+        assert warehouse.rows("select identifier_value from main.identity_graph") == [("u2",)]
+
+
+def _message(message_id: str, event: str, user: str, received: str) -> str:
+    assert datetime.fromisoformat(received.replace("Z", "+00:00"))
+    return (
+        f'{{"messageId": "{message_id}", "type": "track", "event": "{event}", '
+        f'"userId": "{user}", "timestamp": "2026-05-01T09:00:00Z", "receivedAt": "{received}"}}\n'
+    )
+
+
+def _shuffled_batches(store: Path, folder: Path, count: int) -> list[Path]:
+    lines = [
+        line
+        for file in sorted(store.glob("*/*.ndjson.gz"))
+        for line in gzip.open(file, "rt", encoding="utf-8")
+    ]
+    random.Random(SEED).shuffle(lines)
+    batches = []
+    for number in range(count):
+        batch = folder / f"batch-{number}.ndjson"
+        batch.write_text("".join(lines[number::count]), encoding="utf-8")
+        batches.append(batch)
+    return batches

@@ -1,0 +1,94 @@
+"""Making, loading, building and comparing whole projects in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cdp.catalogue import load_catalogue
+from cdp.dbt import run_dbt
+from cdp.generate import compile_catalogue, generated_files, write_files
+from cdp.loader.load import LoadResult, load_files
+from cdp.loader.spec import find_source
+from cdp.project import Project, find_project
+from cdp.scaffold import create_project
+from cdp.warehouse import Warehouse, open_warehouse
+
+COMPARED = {
+    "internal": (
+        "stg_events",
+        "int_identity__event_identifiers",
+        "int_profiles__identify_traits",
+        "event__order_completed",
+        "event__product_added",
+        "event__product_viewed",
+    ),
+    "public": (
+        "identity_graph",
+        "profile_merges",
+        "profiles",
+        "user_identifiers",
+        "user_traits",
+        "computed_traits",
+        "audience_memberships",
+    ),
+}
+"""The tables that are a function of the events; history (transitions) is not."""
+
+
+def compile_here(project: Project) -> None:
+    """Write a project's generated models."""
+    write_files(project, generated_files(project, compile_catalogue(load_catalogue(project))))
+
+
+def new_project(folder: Path) -> Project:
+    """A fresh, compiled project, as `cdp init` makes it."""
+    create_project(folder)
+    project = find_project(folder)
+    compile_here(project)
+    return project
+
+
+def load(project: Project, source: str, paths: Sequence[str | Path]) -> LoadResult:
+    """Load files for a source of the project."""
+    declared = find_source(project.definitions / "sources.yml", source)
+    with open_warehouse(project) as warehouse:
+        return load_files(warehouse, project.raw_schema, declared, paths)
+
+
+def build(project: Project, *arguments: str) -> None:
+    """`dbt build`, quietly."""
+    run_dbt(project, "build", ["--quiet", "--log-level-file", "none", *arguments])
+
+
+def fingerprints(
+    project: Project, warehouse: Warehouse, *, without: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Per table its row count and a hash of all rows, whatever their order.
+
+    `load_id` differs between loading in one batch or several, and `entered_at` is when a
+    run saw something; both are left out, as are the columns `without`.
+    """
+    left_out = {"load_id", "entered_at", *without}
+    found = {}
+    for layer, tables in COMPARED.items():
+        schema = project.schema(layer)
+        for table in tables:
+            if not warehouse.exists(schema, table):
+                continue
+            names = [
+                name
+                for (name,) in warehouse.rows(
+                    "select column_name from information_schema.columns "
+                    "where table_schema = ? and table_name = ? order by ordinal_position",
+                    [schema, table],
+                )
+                if name not in left_out
+            ]
+            row = ", ".join(names)
+            found[table] = warehouse.rows(
+                f"select count(*), md5(string_agg(hashed, '' order by hashed)) from "
+                f"(select md5(cast(row({row}) as varchar)) as hashed from {schema}.{table}) as t"
+            )[0]
+    return found
