@@ -60,7 +60,8 @@ def problems_of(shop: Shop) -> str:
                 "  --> syncs/customers.yml:3:18\n"
                 "   3 | from: {audience: vips}\n"
                 "help: none is defined yet\n\n"
-                "error[unknown-column]: sync 'customers' maps column 'email', which audience 'vips' "
+                "error[unknown-column]: sync 'customers' maps column 'email', which "
+                "audience 'vips' "
                 "does not have\n"
                 "  --> syncs/customers.yml:6:19\n"
                 "   6 |   email: {column: email}\n"
@@ -81,7 +82,8 @@ def problems_of(shop: Shop) -> str:
             "destination: hook",
             "destination: hok",
             (
-                "error[unknown-destination]: sync 'customers' writes to destination 'hok', which is "
+                "error[unknown-destination]: sync 'customers' writes to destination "
+                "'hok', which is "
                 "not defined\n"
                 "  --> syncs/customers.yml:4:14\n"
                 "   4 | destination: hok\n"
@@ -125,7 +127,8 @@ def problems_of(shop: Shop) -> str:
             "{column: email}",
             "{column: email, constant: 1}",
             (
-                "error[ambiguous-field]: field 'email' of sync 'customers' must have exactly one of "
+                "error[ambiguous-field]: field 'email' of sync 'customers' must have "
+                "exactly one of "
                 "'identifier', 'trait', 'column' and 'constant'\n"
                 "  --> syncs/customers.yml:6:3\n"
                 "   6 |   email: {column: email, constant: 1}\n"
@@ -219,7 +222,8 @@ def test_all_mistakes_of_a_sync_are_reported_together(shop: Shop) -> None:
             "token: env:HOOK_TOKEN",
             "token: abc-very-secret",
             (
-                "error[plain-secret]: 'token' of settings of destination 'hook' (line 9) is a secret "
+                "error[plain-secret]: 'token' of settings of destination 'hook' (line 9) "
+                "is a secret "
                 "and must not stand in a file\n"
                 "  --> destinations.yml\n"
                 "help: write 'token: env:SOME_NAME' and set that environment variable"
@@ -229,10 +233,12 @@ def test_all_mistakes_of_a_sync_are_reported_together(shop: Shop) -> None:
             "url: env:HOOK_URL",
             "url: https://user:abc-very-secret@x.example/",
             (
-                "error[invalid-url]: 'url' of settings of destination 'hook' is not a plain http(s) "
+                "error[invalid-url]: 'url' of settings of destination 'hook' is not a "
+                "plain http(s) "
                 "address\n"
                 "  --> destinations.yml\n"
-                "help: write https://host/path or env:SOME_NAME; user names and passwords belong in "
+                "help: write https://host/path or env:SOME_NAME; user names and passwords "
+                "belong in "
                 "'auth', not in the address"
             ),
         ),
