@@ -107,9 +107,8 @@ def _describe(field: Field) -> str:
 
 
 def _body(sync: Sync, dialect: str) -> exp.Select:
-    key = _value(_key_field(sync), dialect) if sync.key != PROFILE_KEY else _profile_key()
     query = exp.select(
-        exp.alias_(_cast(key, "string", dialect), KEY_COLUMN),
+        exp.alias_(_key(sync, dialect), KEY_COLUMN),
         *(exp.alias_(_value(field, dialect), field.name) for field in sync.fields),
     ).from_(exp.to_table(_origin_model(sync)).as_(_ROWS))
     for name, identifier, strategy in _identifier_joins(sync):
@@ -120,8 +119,14 @@ def _body(sync: Sync, dialect: str) -> exp.Select:
     return query
 
 
-def _key_field(sync: Sync) -> Field:
-    return next(field for field in sync.fields if field.name == sync.key)
+def _key(sync: Sync, dialect: str) -> exp.Expr:
+    """The key as text."""
+    if sync.key == PROFILE_KEY:
+        return _cast(_profile_key(), "string", dialect)
+    field = next(field for field in sync.fields if field.name == sync.key)
+    value = _value(field, dialect)
+    is_text = field.kind == "identifier" or (field.kind == "column" and field.type == "string")
+    return value if is_text else _cast(value, "string", dialect)
 
 
 def _profile_key() -> exp.Column:
