@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EXIT_REJECTED = 4
 _CHANGES = ("added", "changed", "removed", "unchanged", "kept", "held", "invalid")
+_RARE = ("kept", "held", "invalid", "retry", "unknown", "absent", "problem")
 _OUTCOMES = ("accepted", "rejected", "retry", "unknown")
 
 
@@ -102,7 +103,7 @@ def plan(
     if show:
         print_rows(("sync", "change", "key_sha256"), samples, output_format)
     else:
-        print_rows(("sync", *_CHANGES), rows, output_format)
+        _print(("sync", *_CHANGES), rows, output_format)
     _exit(errors, 0)
 
 
@@ -149,7 +150,7 @@ def run(
             except CdpError as error:
                 errors.append(error)
     errors += [result.error for result in results if result.error]
-    print_rows(
+    _print(
         ("sync", "added", "changed", "removed", "held", "invalid", "sent", *_OUTCOMES),
         [_result_row(result) for result in results],
         output_format,
@@ -168,17 +169,35 @@ def status(project: Project, lock_wait: float, output_format: str | None) -> Non
     Example:
       cdp sync status --format json
     """
-    from dataclasses import astuple, fields
+    from dataclasses import asdict
 
     from cdp.catalogue import load_catalogue
-    from cdp.syncs.status import SyncStatus, sync_status
+    from cdp.syncs.status import sync_status
     from cdp.warehouse import open_warehouse
 
     catalogue = load_catalogue(project)
     with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
-        found = sync_status(warehouse, project, catalogue)
-    names = [field.name for field in fields(SyncStatus)]
-    print_rows(names, [astuple(one) for one in found], output_format)
+        found = [asdict(one) for one in sync_status(warehouse, project, catalogue)]
+    for one in found:
+        one["finished_at"] = one["finished_at"] and str(one["finished_at"])[:19]
+    _print(list(found[0]) if found else [], [list(one.values()) for one in found], output_format)
+
+
+def _print(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], output_format: str | None
+) -> None:
+    """Rows to stdout; a table leaves out the rarer columns where they say nothing."""
+    is_table = output_format == "table" or (output_format is None and sys.stdout.isatty())
+    shown = [
+        index
+        for index, name in enumerate(columns)
+        if not is_table or name not in _RARE or any(row[index] for row in rows)
+    ]
+    print_rows(
+        [columns[index] for index in shown],
+        [[row[index] for index in shown] for row in rows],
+        output_format,
+    )
 
 
 def _chosen(names: tuple[str, ...], catalogue: Catalogue) -> list[str]:

@@ -18,7 +18,6 @@ class SyncStatus:
     sync: str
     destination: str
     last_run: str | None = None
-    started_at: datetime | None = None
     finished_at: datetime | None = None
     problem: str | None = None
     present: int = 0
@@ -40,7 +39,7 @@ def sync_status(warehouse: Warehouse, project: Project, catalogue: Catalogue) ->
 
 def _status(warehouse: Warehouse, project: Project, sync: str, destination: str) -> SyncStatus:
     runs = warehouse.rows(
-        "select state, started_at, finished_at, problem "  # noqa: S608
+        "select state, finished_at, problem "  # noqa: S608
         f"from {table(project, 'sync_runs')} where sync_name = ? "
         "order by started_at desc, run_id desc limit 1",
         [sync],
@@ -53,5 +52,5 @@ def _status(warehouse: Warehouse, project: Project, sync: str, destination: str)
         f"from {table(project, 'sync_ledger')} where sync_name = ? and destination_name = ?",
         [sync, destination],
     )[0]
-    last = runs[0] if runs else (None, None, None, None)
+    last = runs[0] if runs else (None, None, None)
     return SyncStatus(sync, destination, *last, *counts)
