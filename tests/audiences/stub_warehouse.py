@@ -1,0 +1,117 @@
+"""Compiled models run without dbt, over small tables that stand in for the models below them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from cdp.audiences.compile import compile_audiences
+from cdp.sql.model import GeneratedModel
+from cdp.sql.text import sql_text
+from cdp.traits.compile import compile_traits
+from tests.audiences.oracle import Event, World
+
+Run = Callable[[str], Any]
+_TABLES = {
+    "profiles": "canonical_profile_id uuid, is_anonymous boolean",
+    "identity_graph": "identifier_id uuid, canonical_profile_id uuid",
+    "user_traits": "canonical_profile_id uuid, trait_name text, trait_value text",
+    "clock": "as_of timestamp",
+    "int_identity__event_owners": "event_id uuid, identifier_id uuid",
+    "new_events": "event_id uuid, event_name text, page_name text, page_category text, "
+    "occurred_at timestamp, message_id text, source text, load_id bigint, properties text",
+}
+
+
+def identifier(profile: str) -> UUID:
+    """A stable UUID for a name."""
+    return uuid5(NAMESPACE_URL, profile)
+
+
+def build(run: Run, world: World, catalogue: Any, dialect: str) -> None:
+    """Make every table that the world's definitions compile to, in the order of the models."""
+    run("; ".join(_stubs(world)))
+    for statement in model_statements(catalogue, dialect):
+        run(statement)
+
+
+def model_statements(catalogue: Any, dialect: str) -> list[str]:
+    """One statement a model, each reading the ones before by their names."""
+    models = [*compile_traits(catalogue), *_in_order(compile_audiences(catalogue))]
+    return [_create(one, dialect) for one in models]
+
+
+def _create(model: GeneratedModel, dialect: str) -> str:
+    return f"create table {model.name} as {sql_text(model.body(dialect), dialect)}"
+
+
+def _in_order(models: Sequence[GeneratedModel]) -> list[GeneratedModel]:
+    """Audiences after those that they name."""
+    known = {one.name for one in models}
+    done: list[GeneratedModel] = []
+    while len(done) < len(models):
+        names = {one.name for one in done}
+        done += [
+            one
+            for one in models
+            if one.name not in names
+            and all(part.name in names for part in one.imports if part.name in known)
+        ]
+    return done
+
+
+def _stubs(world: World) -> list[str]:
+    statements = [f"create table {name} ({columns})" for name, columns in _TABLES.items()]
+    people = list(world.profiles.values())
+    statements += _insert("profiles", [(identifier(one.id), one.is_anonymous) for one in people])
+    statements += _insert(
+        "identity_graph", [(identifier("node " + one.id), identifier(one.id)) for one in people]
+    )
+    statements += _insert(
+        "user_traits",
+        [(identifier(one.id), name, value) for one in people for name, value in one.traits.items()],
+    )
+    statements += _insert("clock", [(world.as_of,)])
+    statements += _insert(
+        "int_identity__event_owners",
+        [(identifier(one.message_id), identifier("node " + one.profile)) for one in world.events],
+    )
+    return statements + _insert("new_events", [_event_row(one) for one in world.events])
+
+
+def _event_row(event: Event) -> tuple[Any, ...]:
+    properties = json.dumps(event.properties, ensure_ascii=False)
+    return (
+        identifier(event.message_id),
+        event.name,
+        event.page_name,
+        None,
+        event.occurred_at,
+        event.message_id,
+        "web",
+        1,
+        properties,
+    )
+
+
+def _insert(table: str, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    if not rows:
+        return []
+    values = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows)
+    return [f"insert into {table} values {values}"]  # noqa: S608 (literals of a test)
+
+
+def _literal(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        value = value.isoformat(sep=" ")
+    text = str(value).replace("'", "''")
+    return f"'{text}'"
