@@ -58,8 +58,13 @@ def load(project: Project, source: str, paths: Sequence[str | Path]) -> LoadResu
 
 
 def build(project: Project, *arguments: str) -> None:
-    """`dbt build`, quietly."""
+    """`dbt build`, quietly: models and their tests."""
     run_dbt(project, "build", ["--quiet", "--log-level-file", "none", *arguments])
+
+
+def run(project: Project, *arguments: str) -> None:
+    """`dbt run`, quietly: models only, where the test compares the rows itself."""
+    run_dbt(project, "run", ["--quiet", "--log-level-file", "none", *arguments])
 
 
 def fingerprints(
@@ -81,7 +86,7 @@ def fingerprints(
                 name
                 for (name,) in warehouse.rows(
                     "select column_name from information_schema.columns "
-                    "where table_schema = ? and table_name = ? order by ordinal_position",
+                    "where table_schema = ? and table_name = ? order by column_name",
                     [schema, table],
                 )
                 if name not in left_out

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
-from tests.projects import build, compile_here, fingerprints, load
+from tests.projects import build, compile_here, fingerprints, load, run
 
 SEED = 20_260_501
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
@@ -23,7 +23,7 @@ def test_batches_in_any_order_equal_a_full_refresh(
     batches = _shuffled_batches(store_data, tmp_path, count=3)
     for batch in batches:
         load(project, "web", [batch])
-        build(project, "--vars", AS_OF)
+        run(project, "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse:
         incremental = fingerprints(project, warehouse)
     build(project, "--full-refresh", "--vars", AS_OF)
@@ -37,7 +37,7 @@ def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: P
     """A value that becomes blocked, and a property that a definition begins to use, get
     their whole history on the next build, without a full refresh."""
     load(project, "web", [store_data / "web" / "events-00.ndjson.gz"])
-    build(project, "--vars", AS_OF)
+    run(project, "--vars", AS_OF)
     identity = project.definitions / "identity.yml"
     identity.write_text(
         identity.read_text().replace('values: ["-1",', 'values: ["-1", "u_00352",')
@@ -56,7 +56,7 @@ def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: P
             "select count(*) from main.identity_graph where identifier_value = 'u_00352'"
         ) == 0
         assert warehouse.value("select count(last_order_id) from main.computed_traits") > 0
-    build(project, "--full-refresh", "--vars", AS_OF)
+    run(project, "--full-refresh", "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse:
         assert fingerprints(project, warehouse) == incremental
 
@@ -71,7 +71,7 @@ def test_a_duplicate_received_earlier_takes_the_place_everywhere(
         file = tmp_path / f"{number}.ndjson"
         file.write_text(line)
         load(project, "web", [file])
-        build(project, "--vars", AS_OF)
+        run(project, "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse:
         assert warehouse.rows("select event_name, user_id from main_internal.stg_events") == [
             ("Product Viewed", "u2")
