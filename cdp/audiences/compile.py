@@ -90,10 +90,10 @@ def audience_query(
     query = select(exp.column(_PROFILE, _TABLE)).from_(_TABLE)
     for name in used_audiences(audience):
         same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, model_name(name)))
-        query = query.join(model_name(name), on=same, join_type="left")
+        query = query.join(model_name(name), on=same, join_type="left", copy=False)
     if not audience.include_anonymous:
         query = query.where(exp.Not(this=exp.column("is_anonymous", _TABLE)))
-    return query.where(_Compiler(traits, plan, dialect).predicate(audience.who))
+    return query.where(_Compiler(traits, plan, dialect).predicate(audience.who), copy=False)
 
 
 def used_audiences(audience: Audience) -> list[str]:

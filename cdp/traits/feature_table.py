@@ -104,10 +104,11 @@ class _Table:
             ctes += self._event_ctes(event)
         if self.plan.profile_features:
             ctes.append((_TRAITS, self._profile_traits()))
+        for name in self._joined():
+            same = _same_profile("profiles", name)
+            final = final.join(name, on=same, join_type="left", copy=False)
         for name, tree in ctes:
             final = final.with_(name, as_=tree, copy=False)
-        for name in self._joined():
-            final = final.join(name, on=_same_profile("profiles", name), join_type="left")
         return final
 
     def _features(self, event: str) -> dict[Feature, str]:
