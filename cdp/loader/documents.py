@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cdp.loader.strict import (
     DECODER,
     NOT_JSON,
+    TOO_DEEP,
     NotStrictError,
     check_text,
     dump,
@@ -47,10 +48,11 @@ def unfold(text: str, line_number: int) -> list[Entry] | None:
     """What a line that needs an exact look holds; None when it is one acceptable text."""
     try:
         value = parse(text)
+        if isinstance(value, list) or _is_batch(value):
+            return list(messages(value, line_number))
+        check_text(text)
     except NotStrictError as error:
         return [Entry(line_number, 0, text, BAD, str(error))]
-    if isinstance(value, list) or _is_batch(value):
-        return list(messages(value, line_number))
     return None
 
 
@@ -58,19 +60,21 @@ def messages(value: Any, line_number: int, first_item: int = 1) -> Iterator[Entr
     """The messages in a parsed array, batch body or single message."""
     item = first_item
     for one in _flat(value):
-        if isinstance(one, tuple):
-            yield Entry(line_number, item, dump(one[0]), *one[1])
-        else:
-            yield _checked(Entry(line_number, item, dump(one)))
+        refused = one if isinstance(one, tuple) else None
+        yield _entry(line_number, item, one[0] if refused else one, refused and refused[1])
         item += 1
 
 
-def _checked(entry: Entry) -> Entry:
+def _entry(line_number: int, item: int, value: Any, refusal: tuple[str, str] | None) -> Entry:
     try:
-        check_text(entry.text)
+        text = dump(value)
+    except RecursionError:
+        return Entry(line_number, item, "", BAD, TOO_DEEP)
+    try:
+        check_text(text)
     except NotStrictError as error:
-        return replace(entry, code=BAD, reason=str(error))
-    return entry
+        return Entry(line_number, item, text, BAD, str(error))
+    return Entry(line_number, item, text, *(refusal or ()))
 
 
 def _flat(value: Any) -> Iterator[Any]:

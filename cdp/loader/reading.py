@@ -21,6 +21,7 @@ import zstandard
 from cdp.errors import Location, RunError
 
 BLOCK_BYTES = 4 * 1024 * 1024
+PACKED_BYTES = 256 * 1024
 # A line that is longer is no message (32 KB) and no batch body (500 KB); its rest is skipped.
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
@@ -90,9 +91,7 @@ def blocks(landed: Landed, progress: Progress | None = None) -> Iterator[bytes]:
     try:
         with landed.path.open("rb") as raw:
             counting = _Counting(raw, progress)
-            stream = _unpack(io.BufferedReader(counting, 1 << 18))
-            while block := stream.read(BLOCK_BYTES):
-                yield block
+            yield from _unpack(io.BufferedReader(counting, PACKED_BYTES))
             while counting.read(BLOCK_BYTES):
                 pass
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
@@ -112,6 +111,7 @@ def lines(landed: Landed, progress: Progress | None = None) -> Iterator[Lines]:
     What is longer than LONGEST_LINE_BYTES is given cut off, under its line number.
     """
     number, rest, skipping = 1, b"", False
+    held: Lines | None = None
     for block in _without_mark(blocks(landed, progress)):
         end = block.rfind(b"\n") + 1
         if not end:
@@ -119,11 +119,14 @@ def lines(landed: Landed, progress: Progress | None = None) -> Iterator[Lines]:
             continue
         start = block.find(b"\n") if skipping else 0
         data = rest + block[start:end]
-        yield Lines(number, data)
+        if held:
+            yield held
+        held = Lines(number, data)
         number += data.count(b"\n")
         rest, skipping = block[end:], False
-    if rest:
-        yield Lines(number, rest)
+    # A last line without an end belongs to the last block: a small file is one piece.
+    if held or rest:
+        yield Lines(held.first, held.data + rest) if held else Lines(1, rest)
 
 
 def _grow(rest: bytes, block: bytes, skipping: bool) -> tuple[bytes, bool]:
@@ -138,14 +141,28 @@ def _without_mark(source: Iterator[bytes]) -> Iterator[bytes]:
     yield from source
 
 
-def _unpack(stream: io.BufferedReader) -> io.BufferedIOBase:
+def _unpack(stream: io.BufferedReader) -> Iterator[bytes]:
     magic = stream.peek(4)[:4]
-    if magic.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=stream)
     if magic == _ZSTD:
-        reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 18)
-    return stream
+        yield from _unpack_zstd(stream)
+        return
+    plain = gzip.GzipFile(fileobj=stream) if magic.startswith(_GZIP) else stream
+    while block := plain.read(BLOCK_BYTES):
+        yield block
+
+
+def _unpack_zstd(stream: io.BufferedReader) -> Iterator[bytes]:
+    """Frame by frame, because the library's own reader takes a cut frame for the end."""
+    frame = None
+    while packed := stream.read(PACKED_BYTES):
+        while packed:
+            frame = frame or zstandard.ZstdDecompressor().decompressobj()
+            if block := frame.decompress(packed):
+                yield block
+            packed = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame:
+        raise EOFError("the last zstd frame is cut off")
 
 
 def _unreadable(path: Path, why: str) -> RunError:
