@@ -7,7 +7,7 @@ said; `retry` means surely not taken; `unknown` means that it may have been.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -43,11 +43,21 @@ class Batch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one row. `reason` is redacted."""
+    """What became of one row. `reason` is redacted.
+
+    `may_have_arrived`: an earlier try, whose answer was lost, may have been applied.
+    """
 
     state: str
     code: str = ""
     reason: str = ""
+    may_have_arrived: bool = False
+
+    def doubted(self) -> Outcome:
+        """The outcome when an earlier try may have been applied."""
+        if self.state == RETRY:
+            return replace(self, state=UNKNOWN)
+        return replace(self, may_have_arrived=True) if self.state == REJECTED else self
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Refused:
 
     code: str
     reason: str
+    may_have_arrived: bool = False
 
 
 class Stop(Exception):  # noqa: N818

@@ -13,6 +13,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -98,7 +99,12 @@ class HttpDriver:
         except TryAgain as error:
             return self._gave_up(error.code, may_have_arrived, len(batch.rows))
         self._failed_in_a_row = 0
-        return self._read(response, operation, batch)
+        reply = self._read(response, operation, batch)
+        if not may_have_arrived:
+            return reply
+        if isinstance(reply, Refused):
+            return replace(reply, may_have_arrived=True)
+        return [outcome.doubted() for outcome in reply]
 
     def _gave_up(self, code: str, may_have_arrived: bool, count: int) -> Sequence[Outcome]:
         outcome = Outcome(UNKNOWN if may_have_arrived else RETRY, code, "no answer that says so")

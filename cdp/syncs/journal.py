@@ -19,7 +19,7 @@ from typing import Any
 from cdp.destinations.delivery import Outcome, OutgoingRow
 
 _CHUNK = 2_000
-_OUTCOME_COLUMNS = ("sync_key", "operation", "payload_hash", "outcome", "code", "reason")
+_OUTCOME_COLUMNS = ("sync_key", "operation", "payload_hash", "outcome", "code", "reason", "doubt")
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
 create table rows (
@@ -31,7 +31,8 @@ create table batches (
     state text not null
 );
 create table outcomes (
-    seq integer primary key, state text not null, code text not null, reason text not null
+    seq integer primary key, state text not null, code text not null, reason text not null,
+    doubt integer not null
 );
 """
 
@@ -144,9 +145,15 @@ class Journal:
         """Record what became of each row of a batch."""
         self._database.execute("begin")
         self._database.executemany(
-            "insert or replace into outcomes values (?, ?, ?, ?)",
+            "insert or replace into outcomes values (?, ?, ?, ?, ?)",
             [
-                (row.seq, outcome.state, outcome.code, outcome.reason)
+                (
+                    row.seq,
+                    outcome.state,
+                    outcome.code,
+                    outcome.reason,
+                    int(outcome.may_have_arrived),
+                )
                 for row, outcome in zip(rows, outcomes, strict=True)
             ],
         )
@@ -156,13 +163,6 @@ class Journal:
     def split(self, number: int) -> None:
         """Record that a batch was refused as a whole: none of its rows was taken."""
         self._database.execute("update batches set state = 'split' where number = ?", (number,))
-
-    def doubt(self, rows: Sequence[JournalRow]) -> None:
-        """Turn `retry` of these rows into `unknown`: an earlier request may have arrived."""
-        self._database.execute(
-            "update outcomes set state = 'unknown' where state = 'retry' and seq between ? and ?",
-            (rows[0].seq, rows[-1].seq),
-        )
 
     def in_flight(self) -> list[SentBatch]:
         """The batches whose reply was never recorded."""
@@ -179,8 +179,8 @@ class Journal:
         yield from (
             dict(zip(_OUTCOME_COLUMNS, row, strict=True))
             for row in self._database.execute(
-                "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason "
-                "from outcomes o join rows r on r.seq = o.seq order by o.seq"
+                "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason, "
+                "o.doubt from outcomes o join rows r on r.seq = o.seq order by o.seq"
             )
         )
 

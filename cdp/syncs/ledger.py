@@ -49,7 +49,7 @@ _TABLES = {
 }
 _OUTCOME_COLUMNS = (
     "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
-    "outcome: 'varchar', code: 'varchar', reason: 'varchar'}"
+    "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer'}"
 )
 
 
@@ -132,7 +132,7 @@ def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
     warehouse.execute(
         "create or replace temp table cdp_outcomes as "  # noqa: S608
         "select i.sync_key, i.operation, i.payload_hash, 'unknown' as outcome, "
-        "'journal_lost' as code, 'the journal of the run is gone' as reason "
+        "'journal_lost' as code, 'the journal of the run is gone' as reason, 0 as doubt "
         f"from {table(project, 'sync_intents')} as i where i.run_id = ?",
         [run_id],
     )
@@ -148,10 +148,11 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "select r.sync_name, r.destination_name, o.sync_key, "
         "case when o.outcome = 'accepted' then "
         "case when o.operation = 'upsert' then 'present' else 'absent' end "
-        "when o.outcome = 'unknown' then 'unknown' "
+        "when o.outcome = 'unknown' or o.doubt = 1 then 'unknown' "
         "else coalesce(l.remote_state, 'absent') end as remote_state, "
         "case when o.outcome = 'accepted' then o.payload_hash "
-        "when o.outcome = 'unknown' then null else l.payload_hash end as payload_hash, "
+        "when o.outcome = 'unknown' or o.doubt = 1 then null "
+        "else l.payload_hash end as payload_hash, "
         "l.remote_id, o.operation as last_operation, o.payload_hash as last_hash, "
         "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "
         "nullif(o.reason, '') as reason, "

@@ -55,8 +55,7 @@ def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | Non
             _settle_unknown(journal, sent)
             continue
         try:
-            _attempt(journal, driver, sent.number, sent.rows, [0])
-            journal.doubt(sent.rows)
+            _attempt(journal, driver, sent.number, sent.rows, [0], in_doubt=True)
         except Stop as stop:
             _settle_unknown(journal, sent)
             error = RunError(stop.slug, stop.message, help=stop.help)
@@ -69,32 +68,54 @@ def _settle_unknown(journal: Journal, sent: SentBatch) -> None:
 
 
 def _deliver(
-    journal: Journal, driver: Driver, rows: Sequence[JournalRow], splits: list[int]
+    journal: Journal,
+    driver: Driver,
+    rows: Sequence[JournalRow],
+    splits: list[int],
+    *,
+    in_doubt: bool = False,
 ) -> None:
-    _attempt(journal, driver, journal.begin(rows), rows, splits)
+    _attempt(journal, driver, journal.begin(rows), rows, splits, in_doubt=in_doubt)
 
 
 def _attempt(
-    journal: Journal, driver: Driver, number: int, rows: Sequence[JournalRow], splits: list[int]
+    journal: Journal,
+    driver: Driver,
+    number: int,
+    rows: Sequence[JournalRow],
+    splits: list[int],
+    *,
+    in_doubt: bool,
 ) -> None:
-    """One request for a batch that is marked; halves it when it is refused as a whole."""
+    """One request for a batch that is marked; halves it when it is refused as a whole.
+
+    `in_doubt`: an earlier request with these rows may have been applied.
+    """
+
+    def settle(outcomes: Sequence[Outcome]) -> None:
+        journal.settle(number, rows, [one.doubted() if in_doubt else one for one in outcomes])
+
     try:
         reply = driver.send(_batch(journal, number, rows))
     except Stop as stop:
-        journal.settle(number, rows, [stop.outcome] * len(rows))
+        settle([stop.outcome] * len(rows))
         raise
     if not isinstance(reply, Refused):
-        journal.settle(number, rows, reply)
-    elif len(rows) == 1:
-        journal.settle(number, rows, [Outcome(REJECTED, reply.code, reply.reason)])
+        settle(reply)
+        return
+    in_doubt = in_doubt or reply.may_have_arrived
+    if len(rows) == 1:
+        settle([Outcome(REJECTED, reply.code, reply.reason)])
     elif splits[0] >= MOST_SPLITS:
-        journal.settle(number, rows, [Outcome(RETRY, reply.code, reply.reason)] * len(rows))
+        settle([Outcome(RETRY, reply.code, reply.reason)] * len(rows))
     else:
         splits[0] += 1
+        if in_doubt:
+            settle([Outcome(UNKNOWN, reply.code, reply.reason)] * len(rows))
         journal.split(number)
         middle = len(rows) // 2
-        _deliver(journal, driver, rows[:middle], splits)
-        _deliver(journal, driver, rows[middle:], splits)
+        _deliver(journal, driver, rows[:middle], splits, in_doubt=in_doubt)
+        _deliver(journal, driver, rows[middle:], splits, in_doubt=in_doubt)
 
 
 def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:

@@ -244,6 +244,21 @@ def test_an_unknown_row_that_leaves_is_removed(shop: Shop, server: Server) -> No
     assert server.state == as_state({"a": "a@x", "b": "b@x"})
 
 
+def test_a_row_that_is_rejected_after_a_lost_answer_may_be_there_and_is_removed(
+    shop: Shop, server: Server
+) -> None:
+    shop.desire({"a": "a@x"})
+    shop.run()
+    shop.desire({"a": "a@x", "b": "b@x", "c": "c@x"})
+    server.faults = ["lose-after", 400, 400, None]
+    result = shop.run()
+    assert (result.count("accepted"), result.count("rejected")) == (1, 1)
+    assert sorted(server.state) == ["a", "b", "c"]
+    shop.desire({"a": "a@x", "c": "c@x"})
+    assert shop.run().diff.removed == 1
+    assert sorted(server.state) == ["a", "c"]
+
+
 def test_the_warehouse_is_free_while_rows_are_sent(shop: Shop, server: Server) -> None:
     seen: list[list[tuple[object, ...]]] = []
 
