@@ -7,6 +7,7 @@ may say belongs to each domain's `spec`; what refers to other definitions, to it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,14 @@ from typing import Protocol, TypeVar
 from cdp.audiences.check import check_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.destinations.spec import Destination, read_destinations
-from cdp.errors import Location, Problems
+from cdp.errors import Location, Problem, Problems
 from cdp.identity.spec import IdentityRules, read_identity
 from cdp.loader.spec import Source, read_sources
 from cdp.project import Project
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
 from cdp.traits.spec import Trait, read_traits
+from cdp.yamlfile import read_yaml
 
 
 class _Definition(Protocol):
@@ -32,6 +34,7 @@ class _Definition(Protocol):
     def location(self) -> Location: ...
 
 
+_QUOTED = re.compile(r"'([^']*)'")
 _T = TypeVar("_T")
 _Named = TypeVar("_Named", bound=_Definition)
 
@@ -71,10 +74,38 @@ def load_catalogue(project: Project) -> Catalogue:
         ),
         syncs=_by_name("sync", syncs, problems),
     )
+    known = problems.found[:]
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
+    if known:
+        problems.found[:] = [*known, *_not_about(_broken_names(catalogue), problems, len(known))]
     problems.raise_if_any()
     return catalogue
+
+
+def _broken_names(catalogue: Catalogue) -> set[str]:
+    """The traits and audiences that are written down but could not be read."""
+    folder = catalogue.definitions
+    names = {path.stem for path in _files(folder / "audiences")}
+    for path in _files(folder / "traits"):
+        root = read_yaml(path, Problems())
+        traits = root.value.get("traits") if root and isinstance(root.value, dict) else None
+        for item in traits.value if traits and isinstance(traits.value, tuple) else ():
+            name = item.value.get("name") if isinstance(item.value, dict) else None
+            names.add(str(name.value) if name else "")
+    return names - set(catalogue.traits) - set(catalogue.audiences)
+
+
+def _not_about(names: set[str], problems: Problems, start: int) -> list[Problem]:
+    """The problems from `start` on, without those that name a broken definition as unknown.
+
+    Its own problem is reported; that others use it is none.
+    """
+    return [
+        one
+        for one in problems.found[start:]
+        if not (one.slug.startswith("unknown-") and names & set(_QUOTED.findall(one.message)))
+    ]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,0 +1,58 @@
+"""The models print for PostgreSQL what they mean: the oracle's cases on a real server.
+
+Runs where CDP_TEST_POSTGRES holds a connection string.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+
+from tests.audiences import stub_warehouse
+from tests.audiences.strategies import Case, cases
+from tests.audiences.test_oracle import PROFILE, shown
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture(scope="module")
+def cursor() -> Iterator[Any]:
+    address = os.environ.get("CDP_TEST_POSTGRES")
+    if not address:
+        pytest.skip("CDP_TEST_POSTGRES names no server")
+    psycopg2 = pytest.importorskip("psycopg2")
+    connection = psycopg2.connect(address)
+    with connection.cursor() as found:
+        yield found
+    connection.rollback()
+    connection.close()
+
+
+@settings(PROFILE, max_examples=40)
+@given(case=cases())
+def test_postgres_gives_what_the_oracle_says(cursor: Any, case: Case) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world, found = case.read(Path(folder))
+    cursor.execute("drop schema if exists cdp_oracle cascade; create schema cdp_oracle")
+    cursor.execute("set search_path = cdp_oracle; set timezone = 'Asia/Tokyo'")
+    stub_warehouse.build(cursor.execute, world, found, "postgres")
+    for trait in found.traits.values():
+        cursor.execute(
+            f"select canonical_profile_id, {trait.name} from computed_traits"  # noqa: S608 (a checked name)
+        )
+        expected = {
+            (stub_warehouse.identifier(one), shown(world.trait(one, trait)))
+            for one in world.profiles
+        }
+        assert {(UUID(key), shown(value)) for key, value in cursor.fetchall()} == expected, trait
+    for audience in found.audiences.values():
+        cursor.execute(f"table audience__{audience.name}")
+        expected_ids = sorted(map(stub_warehouse.identifier, world.members(audience)))
+        assert sorted(UUID(row[0]) for row in cursor.fetchall()) == expected_ids, audience
