@@ -62,13 +62,26 @@ placed as (
     inner join people as p using (identifier_id)
     left join {internal}.int_identity__components as c using (identifier_id)
 ),
+-- Each level of grouping, and how many identifiers share a group of it.
+groups as (
+    select
+        grouping_id(profile, person, component) as level,
+        count(*) * (count(*) - 1) / 2 as pairs
+    from placed
+    group by grouping sets (
+        (profile),
+        (profile, person),
+        (component, person),
+        (component, profile, person)
+    )
+),
 sizes as (
     select
-        (select sum(n * (n - 1) / 2) from (select count(*) as n from placed group by profile)) as together,
-        (select sum(n * (n - 1) / 2) from (select count(*) as n from placed group by profile, person)) as rightly,
-        (select sum(n * (n - 1) / 2) from (select count(*) as n from placed group by component, person)) as reachable,
-        (select sum(n * (n - 1) / 2) from (
-            select count(*) as n from placed group by component, profile, person)) as reached
+        sum(case when level = 3 then pairs end) as together,
+        sum(case when level = 1 then pairs end) as rightly,
+        sum(case when level = 4 then pairs end) as reachable,
+        sum(case when level = 0 then pairs end) as reached
+    from groups
 )
 select
     (select count(*) from {public}.identity_graph),
