@@ -50,7 +50,7 @@ def check_text(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise NotStrictError(NOT_UNICODE) from None
-    if "\0" in text or _NUL.search(text):
+    if "\0" in text or ("\\u0000" in text and _NUL.search(text)):
         raise NotStrictError(NUL)
     if text.count("[") + text.count("{") > DEEPEST_NESTING and _depth(text) > DEEPEST_NESTING:
         raise NotStrictError(TOO_DEEP)
@@ -58,17 +58,18 @@ def check_text(text: str) -> None:
 
 def dump(value: Any) -> str:
     """The compact JSON text of a value that `parse` gave."""
-    if isinstance(value, Number):
+    kind = type(value)
+    if kind is Number:
         return str(value)
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{_quote(key)}:{dump(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(dump, value)) + "]"
+    if kind is dict:
+        return "{" + ",".join([f"{_quote(key)}:{dump(one)}" for key, one in value.items()]) + "}"
+    if kind is list:
+        return "[" + ",".join([dump(one) for one in value]) + "]"
     return _quote(value)
 
 
-def _quote(value: str | bool | None) -> str:
-    return json.dumps(value, ensure_ascii=False)
+# One encoder for all: the module's own function would make one a call.
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _depth(text: str) -> int:

@@ -63,9 +63,8 @@ def test_a_row_becomes_a_message(shop: Shop) -> None:
     assert shop.events(columns) == [
         (2, "r1", "track", "Order Completed", "c1", datetime(2026, 5, 1, 10))
     ]
-    assert shop.events("payload -> '$.properties'") == [
-        ('{"revenue":12.50,"quantity":3,"gift":true,"shop":{"city":"Ulm"}}',)
-    ]
+    properties = '{"revenue":12.50,"quantity":3,"gift":true,"shop":{"city":"Ulm"}}'
+    assert str(shop.events("payload")[0][0]).endswith(f'"properties":{properties}}}')
 
 
 @pytest.mark.parametrize(
@@ -177,7 +176,7 @@ def test_rows_that_repeat_another_are_messages_of_their_own(shop: Shop) -> None:
         shop.write("a.txt", "customer date cds dollars\n1 19970101 1 9.99\n1 19970101 1 9.99\n"),
         source=declared(shop, CDNOW),
     )
-    assert shop.events("count(distinct message_id), count(*)") == [(2, 2)]
+    assert len(set(shop.events("message_id"))) == len(shop.events("message_id")) == 2
 
 
 def _purchases(shop: Shop) -> list[tuple[object, ...]]:
