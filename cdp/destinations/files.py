@@ -80,24 +80,19 @@ class FileDriver:
                     line = {"operation": row.operation, "key": row.key, "fields": row.fields}
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
             connection.execute("set preserve_insertion_order = true")
-            columns = ", ".join(
-                f"{_value(name, kind)} as {_quoted(name)}" for name, kind in batch.columns
-            )
+            fields = ", ".join(f"{_quoted(name)} {kind}" for name, kind in batch.columns)
+            shape = {"operation": "varchar", "key": "varchar"}
+            if fields:
+                shape["fields"] = f"struct({fields})"
+            columns = ", ".join(f"{name}: {_text(kind)}" for name, kind in shape.items())
+            values = "".join(f", r.fields.{_quoted(name)}" for name, _ in batch.columns)
             # Names and types come from the model's own columns, paths from code.
             connection.execute(
-                f"copy (select r.operation as operation, r.key as key"  # noqa: S608
-                f"{', ' + columns if columns else ''} "
-                f"from read_json({_text(str(rows))}, format = 'newline_delimited', columns = "
-                "{operation: 'varchar', key: 'varchar', fields: 'json'}) as r) "
+                f"copy (select r.operation, r.key{values} "  # noqa: S608
+                f"from read_json({_text(str(rows))}, format = 'newline_delimited', "
+                f"columns = {{{columns}}}) as r) "
                 f"to {_text(str(path))} ({COPY_OPTIONS[self._format]})"
             )
-
-
-def _value(name: str, kind: str) -> str:
-    path = _text(f'$."{name}"')
-    if kind.endswith("[]"):
-        return f"cast(json_extract(r.fields, {path}) as {kind})"
-    return f"cast(json_extract_string(r.fields, {path}) as {kind})"
 
 
 def _quoted(name: str) -> str:
