@@ -13,7 +13,7 @@ from pathlib import Path
 from cdp.clock import utc_now
 from cdp.errors import Location, Problem, RunError
 from cdp.loader.documents import BAD, Entry, read_documents, starts_document
-from cdp.loader.paths import PARQUET_ENDING, TABLE_ENDINGS, ending, find_files
+from cdp.loader.paths import PARQUET_ENDING, ending, find_files, is_table
 from cdp.loader.reading import Landed, Lines, Progress, inspect, lines
 from cdp.loader.spec import Source
 from cdp.loader.staging import Staging
@@ -155,7 +155,7 @@ def _stage(
     first = next(pieces, None)
     if first is None:
         return
-    if ending(landed.path) in TABLE_ENDINGS:
+    if is_table(landed.path, source):
         _stage_table(staging, file_id, landed, source, _chain(first, pieces))
         return
     if starts_document(first.data.decode("utf-8", "replace")):

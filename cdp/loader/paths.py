@@ -66,6 +66,12 @@ def endings_of(source: Source) -> tuple[str, ...]:
     return JSON_ENDINGS + (TABLE_ENDINGS if source.table else ())
 
 
+def is_table(path: Path, source: Source) -> bool:
+    """Whether a file holds rows: by its ending, else by what the source's files are."""
+    found = ending(path)
+    return found in TABLE_ENDINGS or (source.table is not None and found not in JSON_ENDINGS)
+
+
 def _no_files(path: str | Path, source: Source) -> RunError:
     if Path(path).is_dir():
         endings = ", ".join(endings_of(source))

@@ -13,7 +13,7 @@ import pytest
 from cdp.errors import Problems, RunError
 from cdp.loader import reading
 from cdp.loader.spec import Source, read_sources
-from tests.loader.conftest import WEB, Shop
+from tests.loader.conftest import WEB, Shop, message
 
 TILLS = """\
 sources:
@@ -169,6 +169,14 @@ def test_a_table_for_a_source_without_a_mapping(
         "  --> sources.yml\n"
         "help: add a 'table' to the source in definitions/sources.yml"
     )
+
+
+def test_files_of_a_table_source_are_tables_unless_they_end_in_json(shop: Shop) -> None:
+    source = declared(shop, TILLS)
+    rows = shop.write("export.dat", "no,customer,at,total,items,gift\nr1,c1,,,,\n")
+    messages = shop.write("a.ndjson", [message(messageId="m1")])
+    shop.load(rows, messages, source=source)
+    assert shop.events("message_id") == [("r1",), ("m1",)]
 
 
 def test_rows_that_repeat_another_are_messages_of_their_own(shop: Shop) -> None:
