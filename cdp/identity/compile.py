@@ -7,14 +7,13 @@ of the model turns that row into one row an identifier. Everything after it
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlglot import exp, select
 
-from cdp.identity.spec import FieldPath, IdentifierType, IdentityRules
+from cdp.identity.spec import FieldPath, IdentifierType, IdentityRules, rules_hash
 from cdp.sql.json import json_text
 from cdp.sql.keys import key
 from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
@@ -64,23 +63,6 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             config=event_table_config(arguments),
         )
     ]
-
-
-def rules_hash(rules: IdentityRules) -> str:
-    """Changes when, and only when, the rules would extract something else."""
-    content = [
-        (
-            one.name,
-            one.priority,
-            one.paths,
-            one.when,
-            one.normalize,
-            one.blocked_values,
-            one.blocked_patterns,
-        )
-        for one in rules.types
-    ]
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def _body(rules: IdentityRules, digest: str, dialect: str) -> exp.Query:

@@ -8,6 +8,7 @@ an account and would join everybody who works there.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,23 @@ def read_identity(path: Path, problems: Problems) -> IdentityRules:
         types.append(one)
     section.finish()
     return IdentityRules(tuple(types))
+
+
+def rules_hash(rules: IdentityRules) -> str:
+    """Changes when, and only when, the rules would extract something else."""
+    content = [
+        (
+            one.name,
+            one.priority,
+            one.paths,
+            one.when,
+            one.normalize,
+            one.blocked_values,
+            one.blocked_patterns,
+        )
+        for one in rules.types
+    ]
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
 
 
 def _read_type(

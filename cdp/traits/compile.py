@@ -20,7 +20,7 @@ from cdp.features import (
     plan_features,
     trait_feature,
 )
-from cdp.identity.compile import rules_hash
+from cdp.identity.spec import rules_hash
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.predicates import literal
 from cdp.traits import feature_table

@@ -32,13 +32,42 @@ sources:
 """
 TRAITS = """\
 traits:
-  - {name: orders, description: Of CDs., event: Order Completed, aggregate: count}
-  - {name: cds, description: Of CDs., event: Order Completed, aggregate: sum, property: quantity}
-  - {name: dollars, description: Of CDs., event: Order Completed, aggregate: sum, property: revenue}
-  - {name: mean_dollars, description: Of CDs., event: Order Completed, aggregate: average, property: revenue}
-  - {name: first_dollars, description: Of CDs., event: Order Completed, aggregate: first, property: revenue, type: decimal}
-  - {name: last_dollars, description: Of CDs., event: Order Completed, aggregate: last, property: revenue, type: decimal}
-  - {name: usual_quantity, description: Of CDs., event: Order Completed, aggregate: most_frequent, property: quantity}
+  - name: orders
+    description: Of CDs.
+    event: Order Completed
+    aggregate: count
+  - name: cds
+    description: Of CDs.
+    event: Order Completed
+    aggregate: sum
+    property: quantity
+  - name: dollars
+    description: Of CDs.
+    event: Order Completed
+    aggregate: sum
+    property: revenue
+  - name: mean_dollars
+    description: Of CDs.
+    event: Order Completed
+    aggregate: average
+    property: revenue
+  - name: first_dollars
+    description: Of CDs.
+    event: Order Completed
+    aggregate: first
+    property: revenue
+    type: decimal
+  - name: last_dollars
+    description: Of CDs.
+    event: Order Completed
+    aggregate: last
+    property: revenue
+    type: decimal
+  - name: usual_quantity
+    description: Of CDs.
+    event: Order Completed
+    aggregate: most_frequent
+    property: quantity
 """
 
 

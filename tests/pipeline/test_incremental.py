@@ -39,22 +39,24 @@ def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: P
     load(project, "web", [store_data / "web" / "events-00.ndjson.gz"])
     run(project, "--vars", AS_OF)
     identity = project.definitions / "identity.yml"
-    identity.write_text(
-        identity.read_text().replace('values: ["-1",', 'values: ["-1", "u_00352",')
-    )
+    identity.write_text(identity.read_text().replace('values: ["-1",', 'values: ["-1", "u_00352",'))
     orders = project.definitions / "traits" / "orders.yml"
     orders.write_text(
         orders.read_text()
-        + "\n  - name: last_order_id\n    description: d\n    event: Order Completed\n    aggregate: last\n"
+        + "\n  - name: last_order_id\n    description: d\n    event: Order Completed\n"
+        + "    aggregate: last\n"
         + "    property: order_id\n"
     )
     compile_here(project)
     build(project, "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse:
         incremental = fingerprints(project, warehouse)
-        assert warehouse.value(
-            "select count(*) from main.identity_graph where identifier_value = 'u_00352'"
-        ) == 0
+        assert (
+            warehouse.value(
+                "select count(*) from main.identity_graph where identifier_value = 'u_00352'"
+            )
+            == 0
+        )
         assert warehouse.value("select count(last_order_id) from main.computed_traits") > 0
     run(project, "--full-refresh", "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse:
@@ -89,11 +91,10 @@ def _message(message_id: str, event: str, user: str, received: str) -> str:
 
 
 def _shuffled_batches(store: Path, folder: Path, count: int) -> list[Path]:
-    lines = [
-        line
-        for file in sorted(store.glob("*/*.ndjson.gz"))
-        for line in gzip.open(file, "rt", encoding="utf-8")
-    ]
+    lines: list[str] = []
+    for file in sorted(store.glob("*/*.ndjson.gz")):
+        with gzip.open(file, "rt", encoding="utf-8") as opened:
+            lines += opened
     random.Random(SEED).shuffle(lines)
     batches = []
     for number in range(count):

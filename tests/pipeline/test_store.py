@@ -33,9 +33,7 @@ def test_history_keeps_its_own_time(built_store: BuiltStore) -> None:
 def test_identifiers_are_stitched_as_plain_components_can(built_store: BuiltStore) -> None:
     """Kiosks glue 147 identifiers into one profile; limits and merge protection come later."""
     with open_warehouse(built_store.project, read_only=True) as warehouse:
-        quality = measure_quality(
-            built_store.project, warehouse, built_store.data / "truth.csv.gz"
-        )
+        quality = measure_quality(built_store.project, warehouse, built_store.data / "truth.csv.gz")
     assert quality.largest_profile == 147
     assert round(quality.precision, 2) == 0.27
     assert quality.recall == 1.0
@@ -43,11 +41,14 @@ def test_identifiers_are_stitched_as_plain_components_can(built_store: BuiltStor
 
 def test_no_placeholder_and_no_account_is_an_identifier(built_store: BuiltStore) -> None:
     with open_warehouse(built_store.project, read_only=True) as warehouse:
-        assert warehouse.rows(
-            "select identifier_type, identifier_value from main.identity_graph "
-            "where identifier_type = 'group_id' or lower(identifier_value) in ('null', '') "
-            "or identifier_value <> trim(identifier_value)"
-        ) == []
+        assert (
+            warehouse.rows(
+                "select identifier_type, identifier_value from main.identity_graph "
+                "where identifier_type = 'group_id' or lower(identifier_value) in ('null', '') "
+                "or identifier_value <> trim(identifier_value)"
+            )
+            == []
+        )
         assert warehouse.value("select count(*) from raw.events where user_id = 'null'") > 0
         assert warehouse.value("select count(*) from raw.events where group_id is not null") == 430
 
@@ -59,8 +60,11 @@ def test_every_profile_has_its_events_and_no_event_has_two(built_store: BuiltSto
         )[0]
         assert events == distinct
         assert events == warehouse.value("select sum(event_count) from main.profiles")
-        assert warehouse.value(
-            "select count(*) from main.profile_events as e "
-            "left join main.profiles as p using (canonical_profile_id) "
-            "where p.canonical_profile_id is null"
-        ) == 0
+        assert (
+            warehouse.value(
+                "select count(*) from main.profile_events as e "
+                "left join main.profiles as p using (canonical_profile_id) "
+                "where p.canonical_profile_id is null"
+            )
+            == 0
+        )
