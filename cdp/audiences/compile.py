@@ -30,7 +30,7 @@ from cdp.sql.engines import cast
 from cdp.sql.events import read_operand
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.operators import OPERATORS
-from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, test
+from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, operator_test
 from cdp.traits import feature_table
 from cdp.traits.compile import trait_value
 from cdp.traits.spec import Trait
@@ -134,7 +134,7 @@ class _Compiler:
         assert operand is not None
         subject = trait_value(trait, self.plan, _TABLE, self.dialect)
         as_of = exp.column("as_of", _TABLE)
-        return test(operator.name, subject, trait.type, operand, as_of, self.dialect)
+        return operator_test(operator.name, subject, trait.type, operand, as_of, self.dialect)
 
 
 def _defined(audiences: Sequence[Audience]) -> GeneratedModel:

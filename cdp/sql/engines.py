@@ -120,8 +120,9 @@ def sorted_list(value: exp.Expr, condition: exp.Expr | None, dialect: str) -> ex
         return exp.Case().when(some, _call("sort_array", _call("collect_set", chosen)))
     if dialect == "snowflake":
         return exp.Case().when(some, _call("array_sort", _call("array_unique_agg", chosen)))
-    listed = _call("array_agg", exp.Distinct(expressions=[chosen]))
-    return exp.IgnoreNulls(this=listed)
+    present_only = exp.IgnoreNulls(this=exp.Distinct(expressions=[chosen]))
+    in_order = exp.Ordered(this=chosen.copy(), nulls_first=True)
+    return exp.ArrayAgg(this=exp.Order(this=present_only, expressions=[in_order]))
 
 
 def list_has(column: exp.Expr, text: exp.Expr, dialect: str) -> exp.Expr:

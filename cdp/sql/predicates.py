@@ -31,12 +31,12 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 _OPPOSITES = {"not_equals": "equals", "not_contains": "contains"}
 
 
-def test(
+def operator_test(
     operator: str, subject: exp.Expr, kind: str, value: Operand, as_of: exp.Expr, dialect: str
 ) -> exp.Expr:
     """One operator on an expression of a type. `as_of` is the moment that durations count from."""
     if operator in _OPPOSITES:
-        return negated(test(_OPPOSITES[operator], subject, kind, value, as_of, dialect))
+        return negated(operator_test(_OPPOSITES[operator], subject, kind, value, as_of, dialect))
     if operator == "exists":
         return is_present(subject) if value is True else is_missing(subject)
     if isinstance(value, Duration):

@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from sqlglot import exp, select
 
 from cdp.features import FeaturePlan
-from cdp.sql.engines import typed
+from cdp.sql.engines import cast, typed
 from cdp.sql.events import Property
 from cdp.sql.json import json_text
 from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 from cdp.sql.names import digest
+from cdp.sql.text import sql_text
+from cdp.sql.types import STRING
 
 OWNERS = "int_identity__event_owners"
 COLUMNS = (
@@ -45,7 +47,9 @@ def compile_event_tables(plan: FeaturePlan, identity_hash: str) -> list[Generate
 
 def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
     properties = plan.columns[event]
-    version = digest(repr((event, sorted(properties.items()), identity_hash)))
+    # The text of the query: also a new way of reading a property must reach all history.
+    query = sql_text(_body(event, properties, "", "duckdb"), "duckdb")
+    version = digest(f"{identity_hash} {query}")
     arguments = f"ref('stg_events'), '{version}'"
     return GeneratedModel(
         name=plan.event_model(event),
@@ -71,26 +75,26 @@ def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
 
 
 def _body(event: str, properties: Mapping[Property, str], version: str, dialect: str) -> exp.Query:
-    columns = [
-        exp.column("event_id", "new_events"),
-        exp.column("identifier_id", OWNERS),
-        *(exp.column(one.name, "new_events") for one in COLUMNS[2:]),
-    ]
-    leaves = [
-        typed(_leaf(event, one, dialect), one.type, dialect).as_(name)
-        for one, name in properties.items()
-    ]
+    """Two steps, so that each property is taken out of the JSON once."""
+    texts = [_leaf(event, one, dialect).as_(name) for one, name in properties.items()]
     same = exp.column("event_id", "new_events").eq(exp.column("event_id", OWNERS))
-    return (
+    read = (
         select(
-            *columns,
-            *leaves,
-            exp.cast(exp.Literal.string(version), "text").as_(HASH.name),
+            exp.column("event_id", "new_events"),
+            exp.column("identifier_id", OWNERS),
+            *(exp.column(one.name, "new_events") for one in COLUMNS[2:]),
+            *texts,
         )
         .from_("new_events")
-        .join(OWNERS, on=same, join_type="inner")
+        .join(OWNERS, on=same, join_type="inner", copy=False)
         .where(exp.column("event_name", "new_events").eq(exp.Literal.string(event)))
     )
+    columns: list[exp.Expr] = [exp.column(one.name, "texts") for one in COLUMNS]
+    for one, name in properties.items():
+        text = exp.column(name, "texts")
+        columns.append(text if one.type == STRING else typed(text, one.type, dialect).as_(name))
+    columns.append(cast(exp.Literal.string(version), STRING, dialect).as_(HASH.name))
+    return select(*columns).from_("texts").with_("texts", as_=read, copy=False)
 
 
 def _leaf(event: str, one: Property, dialect: str) -> exp.Expr:

@@ -16,7 +16,7 @@ from cdp.features import Feature, FeaturePlan, ProfileFeature
 from cdp.sql.engines import binary, cast, sorted_list, typed
 from cdp.sql.events import Property
 from cdp.sql.model import Column, GeneratedModel, Import
-from cdp.sql.predicates import all_of, in_window, is_present, test
+from cdp.sql.predicates import all_of, in_window, is_present, operator_test
 from cdp.sql.types import BOOLEAN, INTEGER, STRING, TIMESTAMP
 from cdp.traits.spec import COUNTS
 
@@ -283,7 +283,7 @@ class _Table:
     def _conditions(self, feature: Feature, rows: str, clock: str) -> list[exp.Expr]:
         as_of = exp.column("as_of", clock)
         tests = [
-            test(
+            operator_test(
                 one.operator,
                 exp.column(self._column(feature, one.property), rows),
                 one.property.type,

@@ -185,7 +185,8 @@ def passes(operator: str, value: Any, operand: Any, as_of: datetime) -> bool:
         texts = operand if operator == "contains_one_of" else (operand,)
         return any(text in value for text in texts)
     if operator in ("starts_with", "ends_with"):
-        return bool(getattr(value, operator.replace("_with", "swith"))(operand))
+        edge = value.startswith if operator == "starts_with" else value.endswith
+        return bool(edge(operand))
     return bool(
         {
             "equals": lambda: value == operand,

@@ -1,0 +1,99 @@
+"""Every operator on every type it takes, for every pair of a value and an operand.
+
+The grid finds what random audiences rarely meet; the table in docs/definitions.md
+is compared with the code's.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from sqlglot import exp, select
+
+from cdp.sql.engines import cast
+from cdp.sql.operators import LENGTH, OPERATORS, SEVERAL, TEXTS, YES_NO
+from cdp.sql.predicates import literal, operator_test
+from cdp.sql.text import sql_text
+from cdp.sql.windows import Duration
+from tests.audiences.oracle import passes
+from tests.audiences.strategies import AGES, AS_OF
+
+TEXT_VALUES = ("red", "Red", "blue red", "a'b", "100%", "é", "\\", "_", "re", "{{ x }}", "日本")
+VALUES: dict[str, tuple[Any, ...]] = {
+    "decimal": tuple(map(Decimal, ("0", "1", "-1", "12.5", "12.500001", "9007199254740991"))),
+    "integer": (0, 1, -1, 12, 9007199254740991),
+    "float": (0.0, 0.5, -1.0, 12.5, 100.0),
+    "string": TEXT_VALUES,
+    "boolean": (True, False),
+    "timestamp": tuple(AS_OF - age for age in AGES) + (datetime(2026, 5, 20),),
+    "string_list": (["red"], ["blue", "red"], ["é", "a'b"], ["redder"]),
+}
+DURATIONS = tuple(map(Duration, (60, 24 * 60, 7 * 24 * 60)))
+PAIRS = [(operator, kind) for operator in OPERATORS for kind in OPERATORS[operator].types]
+
+
+def operands(operator: str, kind: str) -> list[Any]:
+    takes = OPERATORS[operator].takes
+    element = VALUES["string" if kind == "string_list" else kind]
+    if kind == "float":
+        element = tuple(Decimal(str(value)) for value in element)
+    if takes == YES_NO:
+        return [True, False]
+    if takes == LENGTH:
+        return list(DURATIONS)
+    if takes in (SEVERAL, TEXTS):
+        return [element[:1], element[:3], element[2:]]
+    return list(element)
+
+
+@pytest.mark.parametrize(("operator", "kind"), PAIRS)
+def test_an_operator_answers_as_the_oracle_does(operator: str, kind: str) -> None:
+    as_of = literal(AS_OF, "duckdb")
+    wanted = operands(operator, kind)
+    tests = [
+        exp.func(
+            "coalesce",
+            operator_test(operator, exp.column("value", "grid"), kind, one, as_of, "duckdb"),
+            exp.false(),
+        )
+        for one in wanted
+    ]
+    query = sql_text(select(*tests).from_("grid").order_by(exp.column("line", "grid")), "duckdb")
+    column = sql_text(cast(exp.Placeholder(), kind, "duckdb"), "duckdb")
+    values = [*VALUES[kind], None]
+    with duckdb.connect() as connection:
+        for line, value in enumerate(values):
+            start = "insert into grid" if line else "create table grid as"
+            connection.execute(f"{start} select {line} as line, {column} as value", [value])
+        rows = connection.execute(query).fetchall()
+    expected = [
+        tuple(passes(operator, value, operand, AS_OF) for operand in wanted) for value in values
+    ]
+    assert rows == expected
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_missing_value_answers_as_the_table_says(operator: str) -> None:
+    said = OPERATORS[operator].when_missing
+    kind = OPERATORS[operator].types[0]
+    if said is None:
+        assert [passes(operator, None, one, AS_OF) for one in (True, False)] == [False, True]
+    else:
+        assert {passes(operator, None, one, AS_OF) for one in operands(operator, kind)} == {said}
+
+
+def test_the_documented_table_is_the_table_in_the_code(repository: Path) -> None:
+    text = (repository / "docs" / "definitions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", text, re.M)
+    said = {row[0]: row[1:] for row in rows if row[0] in OPERATORS}
+    missing = {True: "true", False: "false", None: "see its meaning"}
+    assert said == {
+        name: (one.takes, ", ".join(one.types), missing[one.when_missing], one.meaning)
+        for name, one in OPERATORS.items()
+    }
