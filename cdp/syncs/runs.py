@@ -42,7 +42,7 @@ class OpenRun:
 
 def new_run_id() -> str:
     """Sorts by time and never repeats."""
-    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    return f"{utc_now():%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
 
 
 def open_runs(warehouse: Warehouse, project: Project, sync: Sync) -> list[OpenRun]:
