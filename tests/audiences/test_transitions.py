@@ -1,0 +1,142 @@
+"""Transitions are the only memory of membership: what each run appends, and what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.audiences.test_oracle import PROFILE
+from tests.audiences.transitions import History
+
+NOBODY_MERGED = {one: one for one in "abcd"}
+
+
+@pytest.fixture
+def history() -> Iterator[History]:
+    found = History()
+    yield found
+    found.close()
+
+
+def test_members_enter_once_and_leave_once(history: History) -> None:
+    here = [("vip", "a")]
+    assert history.build(here, NOBODY_MERGED, ["vip"]) == [("vip", "a", "entered", "condition")]
+    assert history.build(here, NOBODY_MERGED, ["vip"]) == []
+    assert history.build([], NOBODY_MERGED, ["vip"]) == [("vip", "a", "exited", "condition")]
+    assert history.build([], NOBODY_MERGED, ["vip"]) == []
+    assert history.memberships() == {}
+
+
+def test_a_member_who_comes_back_has_the_later_entry(history: History) -> None:
+    for members in ([("vip", "a")], [], [("vip", "a")]):
+        history.build(members, NOBODY_MERGED, ["vip"])
+    assert history.memberships() == {("vip", "a"): 2}
+
+
+def test_running_again_without_change_appends_nothing(history: History) -> None:
+    history.build([("vip", "a"), ("new", "b")], NOBODY_MERGED, ["vip", "new"])
+    again = history.build_again([("vip", "a"), ("new", "b")], NOBODY_MERGED, ["vip", "new"])
+    assert again == []
+
+
+def test_a_changed_id_is_no_exit_and_keeps_the_entry(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    assert history.build([("vip", "b")], NOBODY_MERGED | {"a": "b"}, ["vip"]) == []
+    assert history.memberships() == {("vip", "b"): 0}
+
+
+def test_two_members_who_merge_are_one_with_the_earlier_entry(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    history.build([("vip", "a"), ("vip", "b")], NOBODY_MERGED, ["vip"])
+    merged = NOBODY_MERGED | {"a": "b"}
+    assert history.build([("vip", "b")], merged, ["vip"]) == []
+    assert history.memberships() == {("vip", "b"): 0}
+    # Each open entry gets its own exit, so that entries minus exits stay right.
+    assert history.build([], merged, ["vip"]) == [
+        ("vip", "a", "exited", "condition"),
+        ("vip", "b", "exited", "condition"),
+    ]
+    assert history.memberships() == {}
+
+
+def test_a_member_who_merges_into_somebody_outside_leaves(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    assert history.build([], NOBODY_MERGED | {"a": "b"}, ["vip"]) == [
+        ("vip", "a", "exited", "condition")
+    ]
+
+
+def test_a_merge_that_is_undone_enters_the_other_half(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    history.build([("vip", "b")], NOBODY_MERGED | {"a": "b"}, ["vip"])
+    assert history.build([("vip", "a"), ("vip", "b")], NOBODY_MERGED, ["vip"]) == [
+        ("vip", "b", "entered", "condition")
+    ]
+    assert history.memberships() == {("vip", "a"): 0, ("vip", "b"): 2}
+
+
+def test_a_removed_definition_and_a_removed_profile_say_so(history: History) -> None:
+    history.build([("vip", "a"), ("vip", "b"), ("old", "a")], NOBODY_MERGED, ["vip", "old"])
+    without_b = {"a": "a", "c": "c"}
+    assert history.build([("vip", "a")], without_b, ["vip"]) == [
+        ("old", "a", "exited", "definition_removed"),
+        ("vip", "b", "exited", "profile_removed"),
+    ]
+
+
+def test_an_audience_that_is_emptied_is_not_called_removed(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    assert history.build([], NOBODY_MERGED, ["vip"])[0][3] == "condition"
+
+
+def test_the_last_profile_may_vanish(history: History) -> None:
+    history.build([("vip", "a")], {"a": "a"}, ["vip"])
+    assert history.build([], {}, ["vip"]) == [("vip", "a", "exited", "profile_removed")]
+
+
+@st.composite
+def days(draw: st.DrawFn) -> list[tuple[dict[str, str], set[tuple[str, str]], set[str]]]:
+    """Days on which profiles merge, split, vanish, and audiences come and go."""
+    found = []
+    for _ in range(draw(st.integers(2, 6))):
+        issued = draw(st.sets(st.sampled_from("abcd"), min_size=1))
+        roots = {one: draw(st.sampled_from(sorted(issued))) for one in sorted(issued)}
+        # Every present profile is itself an id that was issued.
+        merges = {one: roots[one] if roots[roots[one]] == roots[one] else one for one in issued}
+        defined = draw(st.sets(st.sampled_from(("vip", "new"))))
+        present = sorted(set(merges.values()))
+        members = {
+            (audience, one) for audience in defined for one in present if draw(st.booleans())
+        }
+        found.append((merges, members, defined))
+    return found
+
+
+@settings(PROFILE, max_examples=30)
+@given(days())
+def test_memberships_are_the_members_after_every_run_and_entries_never_move_forward(
+    days: list[tuple[dict[str, str], set[tuple[str, str]], set[str]]],
+) -> None:
+    history = History()
+    entries: dict[tuple[str, str], int] = {}
+    for day, (merges, members, defined) in enumerate(days):
+        history.build(sorted(members), merges, sorted(defined))
+        # The oracle: open entries by written id, carried, then compared with the members.
+        open_now = {
+            (audience, one): entered
+            for (audience, one), entered in entries.items()
+            if (audience, merges.get(one, "")) in members
+        }
+        covered = {(audience, merges[one]) for audience, one in open_now}
+        entries = open_now | {member: day for member in members if member not in covered}
+        expected: dict[tuple[str, str], int] = {}
+        for (audience, one), entered in entries.items():
+            member = (audience, merges[one])
+            expected[member] = min(expected.get(member, entered), entered)
+        assert set(expected) == members
+        assert history.memberships() == expected
+        assert history.build_again(sorted(members), merges, sorted(defined)) == []
+    history.close()
