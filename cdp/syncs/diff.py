@@ -202,16 +202,18 @@ def _count(
 
 
 def _fields_json(columns: tuple[tuple[str, str], ...]) -> str:
-    """The mapped columns as one JSON object; timestamps as ISO 8601 in UTC."""
+    """The mapped columns as one JSON object."""
     if not columns:
         return "'{}'"
-    parts = ", ".join(
-        f"{quoted(name)} := "
-        + (
-            f"strftime(d.{quoted(name)}, '%Y-%m-%dT%H:%M:%S.%fZ')"
-            if kind == "TIMESTAMP"
-            else f"d.{quoted(name)}"
-        )
-        for name, kind in columns
-    )
+    parts = ", ".join(f"{quoted(name)} := {_json_value(name, kind)}" for name, kind in columns)
     return f"cast(to_json(struct_pack({parts})) as varchar)"
+
+
+def _json_value(name: str, kind: str) -> str:
+    """Timestamps as ISO 8601 in UTC; JSON has no infinities and no NaN, so they are null."""
+    column = f"d.{quoted(name)}"
+    if kind == "TIMESTAMP":
+        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"case when isfinite({column}) then {column} end"
+    return column

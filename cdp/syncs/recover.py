@@ -9,7 +9,7 @@ of its run unknown, never `not sent`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cdp.destinations.delivery import Driver
@@ -17,26 +17,28 @@ from cdp.errors import CdpError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.journal import Journal, delete_files
-from cdp.syncs.runs import OpenRun, finish_run, open_runs
+from cdp.syncs.runs import OpenRun, finish_run
 from cdp.syncs.send import resolve_in_flight
 from cdp.syncs.spec import Sync
-from cdp.warehouse import duckdb_path, open_warehouse
+from cdp.warehouse import open_warehouse
 
 Say = Callable[[str], None]
 
 
-def settle_unfinished(
-    project: Project, sync: Sync, driver: Driver, spool: Path, lock_wait_s: float, say: Say
+def settle_runs(
+    project: Project,
+    sync: Sync,
+    driver: Driver,
+    spool: Path,
+    runs: Sequence[OpenRun],
+    lock_wait_s: float,
+    say: Say,
 ) -> None:
-    """Settle every unfinished run of a sync and remove what they left in the spool.
+    """Settle unfinished runs of a sync; the warehouse must be closed.
 
     Raises TransientError when one of them may be alive on another machine, and
     what stopped the sending when a batch in flight could not be settled.
     """
-    runs: list[OpenRun] = []
-    if duckdb_path(project).exists():
-        with open_warehouse(project, lock_wait_s=lock_wait_s) as warehouse:
-            runs = open_runs(warehouse, project, sync)
     for run in runs:
         if run.is_alive_elsewhere:
             raise TransientError(
@@ -46,6 +48,10 @@ def settle_unfinished(
             )
     for run in runs:
         _settle(project, sync, driver, spool, lock_wait_s, say, run)
+
+
+def clear_spool(spool: Path, sync: Sync) -> None:
+    """Remove what settled runs left behind. Call it when no run of the sync is unfinished."""
     for left in spool.glob(f"{sync.name}-*"):
         left.unlink(missing_ok=True)
 

@@ -24,8 +24,8 @@ from cdp.syncs.diff import Diff, changed_rows
 from cdp.syncs.journal import Journal
 from cdp.syncs.lease import lease, spool_folder
 from cdp.syncs.plan import find_sync, plan_sync
-from cdp.syncs.recover import settle_unfinished
-from cdp.syncs.runs import begin_run, finish_run, new_run_id, record_plan
+from cdp.syncs.recover import clear_spool, settle_runs
+from cdp.syncs.runs import begin_run, finish_run, new_run_id, open_runs, record_plan
 from cdp.syncs.send import Progress, send_journal
 from cdp.syncs.snapshot import write_snapshot
 from cdp.syncs.spec import Sync
@@ -95,15 +95,7 @@ class _Run:
     run_id: str = field(default_factory=new_run_id)
 
     def execute(self) -> SyncResult:
-        settle_unfinished(
-            self.project,
-            self.sync,
-            self.driver,
-            self.spool,
-            self.options.lock_wait_s,
-            self.options.say,
-        )
-        result, journal = self._prepare()
+        result, journal = self._begin()
         if journal is None:
             return result
         try:
@@ -115,28 +107,44 @@ class _Run:
             journal.close()
         return SyncResult(self.sync.name, self.run_id, result.diff, outcomes, error)
 
-    def _prepare(self) -> tuple[SyncResult, Journal | None]:
-        """The plan, and the journal when there is something to send."""
-        with open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s) as warehouse:
-            ledger.ensure_tables(warehouse, self.project)
-            begin_run(warehouse, self.project, self.run_id, self.sync)
-            try:
-                plan = plan_sync(
-                    warehouse,
-                    self.project,
-                    self.catalogue,
-                    self.sync.name,
-                    retry_rejected=self.options.retry_rejected,
-                    allow_removals=self.options.allow_removals,
-                )
-            except CdpError as error:
-                self._finish(warehouse, "failed", problem=error.problems[0].slug)
-                raise
-            result = SyncResult(self.sync.name, self.run_id, plan.diff, error=plan.guard)
-            is_idle = plan.guard is not None or not plan.diff.to_send
-            journal = None if is_idle else self._spool(warehouse, plan.diff)
-            self._record(warehouse, result, is_idle)
-            return result, journal
+    def _begin(self) -> tuple[SyncResult, Journal | None]:
+        """The plan, and the journal when there is something to send; unfinished runs first."""
+        while True:
+            with open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s) as warehouse:
+                unfinished = open_runs(warehouse, self.project, self.sync)
+                if not unfinished:
+                    clear_spool(self.spool, self.sync)
+                    return self._prepare(warehouse)
+            settle_runs(
+                self.project,
+                self.sync,
+                self.driver,
+                self.spool,
+                unfinished,
+                self.options.lock_wait_s,
+                self.options.say,
+            )
+
+    def _prepare(self, warehouse: Warehouse) -> tuple[SyncResult, Journal | None]:
+        ledger.ensure_tables(warehouse, self.project)
+        begin_run(warehouse, self.project, self.run_id, self.sync)
+        try:
+            plan = plan_sync(
+                warehouse,
+                self.project,
+                self.catalogue,
+                self.sync.name,
+                retry_rejected=self.options.retry_rejected,
+                allow_removals=self.options.allow_removals,
+            )
+        except CdpError as error:
+            self._finish(warehouse, "failed", problem=error.problems[0].slug)
+            raise
+        result = SyncResult(self.sync.name, self.run_id, plan.diff, error=plan.guard)
+        is_idle = plan.guard is not None or not plan.diff.to_send
+        journal = None if is_idle else self._spool(warehouse, plan.diff)
+        self._record(warehouse, result, is_idle)
+        return result, journal
 
     def _record(self, warehouse: Warehouse, result: SyncResult, is_idle: bool) -> None:
         """Intents, invalid rows and the plan's counts, in one transaction."""

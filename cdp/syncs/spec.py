@@ -22,7 +22,7 @@ PROFILE_KEY = "canonical_profile_id"
 IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
 # Words that no engine takes as an unquoted column name, and the names that a run adds.
 _SQL_WORDS = (
-    "sync_key operation all and any array as asc between by case cast check column constraint "
+    "sync_key key operation all and any array as asc between by case cast check column constraint "
     "create cross current_date current_timestamp default delete desc distinct drop else end "
     "except exists false fetch for foreign from full grant group having in inner insert "
     "intersect into is join lateral left like limit natural not null offset on or order outer "
