@@ -50,12 +50,12 @@ class Rule:
 
 def kind(field: str) -> str:
     """SQL: the JSON type of a field; null when absent or null."""
-    return f"nullif(m.kinds[{FIELDS.index(field) + 2}], 'NULL')"
+    return f'm."kind of {field}"'
 
 
 def text(field: str) -> str:
     """SQL: the text of a field; null when absent or null."""
-    return f"m.texts[{FIELDS.index(field) + 2}]"
+    return f'm."text of {field}"'
 
 
 def string(field: str) -> str:
@@ -146,6 +146,15 @@ RULES = (
         f"{_type_is('page', 'screen')} and {_not_string('category')}",
     ),
 )
+
+
+def columns() -> str:
+    """SQL: the fields of a message `p`, from its lists of kinds and texts, one column each."""
+    found = []
+    for number, field in enumerate(FIELDS, start=2):
+        found.append(f"nullif(p.kinds[{number}], 'NULL') as \"kind of {field}\"")
+        found.append(f'p.texts[{number}] as "text of {field}"')
+    return ",\n".join(found)
 
 
 def broken_rule() -> str:
