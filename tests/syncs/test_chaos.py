@@ -10,7 +10,7 @@ from cdp.errors import DriftError
 
 from .harness import Server, Shop
 
-ROUNDS = 12
+ROUNDS = 8
 FAULTS = [
     "lose-before",
     "lose-after",

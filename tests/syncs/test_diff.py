@@ -147,7 +147,7 @@ def expected_classes(
     return classes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(DESIRED, ledger_rows(), st.booleans(), st.booleans(), st.booleans())
 def test_the_diff_follows_the_rules(
     warehouse: Warehouse,
