@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -39,7 +42,7 @@ def command(
 ) -> None:
     """Load event files into the warehouse, each exactly once.
 
-    PATHS are files, folders and globs: Segment-spec messages as NDJSON, JSON arrays
+    PATHS are files, folders, globs and - for stdin: Segment-spec messages as NDJSON, JSON arrays
     or batch bodies, plain, gzip or zstd; CSV and Parquet for sources with a table.
     Exit code 4: loaded, but some messages were rejected (table raw.rejected).
 
@@ -54,9 +57,13 @@ def command(
 
     limit = _limit(max_rejected)
     source = find_source(project.definitions / "sources.yml", source_name)
-    with open_warehouse(project, lock_wait_s=lock_wait) as warehouse, _progress_bar() as watcher:
+    with (
+        _with_stdin(paths) as files,
+        open_warehouse(project, lock_wait_s=lock_wait) as warehouse,
+        _progress_bar() as watcher,
+    ):
         result = load_files(
-            warehouse, project.raw_schema, source, paths, max_rejected=limit, watcher=watcher
+            warehouse, project.raw_schema, source, files, max_rejected=limit, watcher=watcher
         )
     for line in summary(result, project.raw_schema):
         say(line)
@@ -107,6 +114,19 @@ def _limit(text: str | None) -> Limit | None:
             param_hint="--max-rejected",
         )
     return Limit(value, text.endswith("%"))
+
+
+@contextmanager
+def _with_stdin(paths: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths, with what comes from stdin for `-` in a private file while it is loaded."""
+    if "-" not in paths:
+        yield paths
+        return
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "stdin"
+        with file.open("wb") as out:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        yield tuple(str(file) if path == "-" else path for path in paths)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ NO_BATCH = (BAD, "'batch' is not a list")
 # Keys of a batch body that its items inherit; objects merge key by key and the item wins.
 INHERITED_OBJECTS = ("context", "integrations")
 INHERITED = ("sentAt", "receivedAt")
+LONGEST_VALUE = 64 * 1024 * 1024
 _SPACE = " \t\r\n"
 
 
@@ -187,7 +188,8 @@ class _Reader:
             except NotStrictError:
                 raise
             except (ValueError, RecursionError):
-                if not self._more():
+                # A value that goes on and on is broken; the rest of the file is not read for it.
+                if len(self._text) - self._at > LONGEST_VALUE or not self._more():
                     raise NotStrictError(NOT_JSON) from None
                 continue
             if end == len(self._text) and self._more():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdp.clock import utc_now
-from cdp.errors import Location, Problem, RunError
+from cdp.errors import CdpError, Location, Problem, RunError
 from cdp.loader.documents import BAD, Entry, read_documents, starts_document
 from cdp.loader.paths import PARQUET_ENDING, ending, find_files, is_table
 from cdp.loader.reading import Landed, Lines, Progress, inspect, lines
@@ -22,6 +22,13 @@ from cdp.loader.tabular import read_csv, read_parquet
 from cdp.warehouse import Warehouse
 
 NOT_UTF8 = "not valid UTF-8"
+
+
+class ChangedFilesError(RunError):
+    """Files that were loaded before have other content now; all of them at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        CdpError.__init__(self, problems)
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,7 @@ def _sort_out(
             new.append(file)
             by_content[file.sha256] = path
     if changed:
-        raise _all(changed)
+        raise ChangedFilesError(changed)
     return new, tuple(skipped)
 
 
@@ -138,14 +145,6 @@ def _changed(file: Landed, entry: LedgerEntry) -> Problem:
         Location(file.path),
         "files are loaded once: put what is new into a file with another name",
     )
-
-
-def _all(found: list[Problem]) -> RunError:
-    first = found[0]
-    error = RunError(first.slug, first.message, help=first.help, location=first.location)
-    error.problems = tuple(found)
-    error.args = ("\n\n".join(problem.render() for problem in found),)
-    return error
 
 
 def _stage(

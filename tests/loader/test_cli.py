@@ -53,6 +53,14 @@ def test_rejected_rows_are_counted_by_reason(loading_project: Path, landing: Pat
     )
 
 
+def test_standard_input(loading_project: Path, landing: Path) -> None:
+    options = ["--project-dir", str(loading_project), "--profiles-dir", str(loading_project)]
+    text = (landing / "a.ndjson").read_bytes()
+    for expected in ("load 1: 1 event from 1 file\n", "nothing to load: 1 file already loaded\n"):
+        result = CliRunner().invoke(command, ["-", "--source", "web", *options], input=text)
+        assert result.stderr.endswith(expected)
+
+
 @pytest.mark.parametrize("limit", ["0", "50%"])
 def test_a_limit_on_rejected_rows(loading_project: Path, landing: Path, limit: str) -> None:
     (landing / "b.ndjson").write_text("{}\n{}\n")

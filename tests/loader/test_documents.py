@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cdp.loader import reading
+from cdp.loader import documents, reading
 from tests.loader.conftest import Shop, message
 
 THREE = [message(messageId=f"m{n}", properties={"n": n}) for n in (1, 2, 3)]
@@ -102,6 +102,16 @@ def test_what_follows_a_syntax_error_is_one_refusal(shop: Shop) -> None:
     shop.load(shop.write("a.json", "[\n" + json.dumps(THREE[0]) + ',\n{"broken": ,\n{}]'))
     assert shop.events("message_id") == [("m1",)]
     assert shop.rejected() == [(3, "bad_request", "not valid JSON")]
+
+
+def test_a_value_without_an_end_does_not_fill_the_memory(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(documents, "LONGEST_VALUE", 1_000)
+    shop.load(shop.write("a.json", "[" + json.dumps(THREE[0]) + ',\n{"a": [' + "1,\n" * 9_000))
+    assert shop.events("message_id") == [("m1",)]
+    assert shop.rejected() == [(2, "bad_request", "not valid JSON")]
 
 
 def test_bytes_that_are_not_text_in_a_document(shop: Shop) -> None:
