@@ -27,8 +27,9 @@ clean-targets: [target]
 
 flags:
   send_anonymous_usage_stats: false
-  # The platform's models read the models that `cdp compile` writes into this project.
-  require_ref_prefers_node_package_to_root: true
+  # The platform's models read the models that `cdp compile` writes into this project: that is
+  # how they are meant to fit, and dbt would warn of each.
+  warn_error_options: {{silence: [PackageNodeDependsOnRootProjectNode]}}
 
 vars:
   # Where `cdp load` puts raw events.

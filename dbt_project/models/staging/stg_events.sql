@@ -55,23 +55,25 @@ judged as (
 typed as (
     select
         {{ cdp_key(['judged.source', 'judged.message_id']) }} as event_id,
-        judged.source,
-        judged.message_id,
+        cast(judged.source as {{ dbt.type_string() }}) as source,
+        cast(judged.message_id as {{ dbt.type_string() }}) as message_id,
         judged.load_id,
-        judged.type,
-        case judged.type
-            when 'track' then judged.event
-            when 'page' then 'Page Viewed'
-            when 'screen' then 'Screen Viewed'
-        end as event_name,
+        cast(judged.type as {{ dbt.type_string() }}) as type,
+        cast(
+            case judged.type
+                when 'track' then judged.event
+                when 'page' then 'Page Viewed'
+                when 'screen' then 'Screen Viewed'
+            end as {{ dbt.type_string() }}
+        ) as event_name,
         case when judged.type in ('page', 'screen')
             then {{ json_text('judged.payload', ['name']) }} end as page_name,
         case when judged.type in ('page', 'screen')
             then {{ json_text('judged.payload', ['category']) }} end as page_category,
-        judged.user_id,
-        judged.anonymous_id,
-        judged.group_id,
-        judged.previous_id,
+        cast(judged.user_id as {{ dbt.type_string() }}) as user_id,
+        cast(judged.anonymous_id as {{ dbt.type_string() }}) as anonymous_id,
+        cast(judged.group_id as {{ dbt.type_string() }}) as group_id,
+        cast(judged.previous_id as {{ dbt.type_string() }}) as previous_id,
         case when judged.is_clock_fallback then judged.received_at else judged.claimed_at end
             as occurred_at,
         judged.received_at,
