@@ -52,6 +52,8 @@ class FileDriver:
 
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
         """Raises Stop when the folder cannot be written to."""
+        import duckdb
+
         try:
             if batch.snapshot is not None:
                 target = self._folder / f"{batch.sync}.{self._format}"
@@ -60,8 +62,9 @@ class FileDriver:
                 name = f"{batch.run_id}-{batch.number:06}.{self._format}"
                 target = self._folder / batch.sync / name
                 _publish(target, lambda fresh: self._write_changes(batch, fresh))
-        except OSError as error:
-            what = error.strerror or type(error).__name__
+        except (OSError, duckdb.Error) as error:
+            # What DuckDB says may quote a row.
+            what = getattr(error, "strerror", None) or type(error).__name__
             raise Stop(
                 "destination-unwritable",
                 f"destination '{self._name}' cannot be written to: {what}",

@@ -17,16 +17,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cdp.clock import utc_now
-from cdp.errors import TransientError
+from cdp.errors import RunError, TransientError
 
 
 def spool_folder(warehouse: Path, schema: str) -> Path:
-    """The private folder beside a warehouse for one schema's runs, made when it is missing."""
+    """The private folder beside a warehouse for one schema's runs, made when it is missing.
+
+    Raises RunError when it cannot be made.
+    """
     root = warehouse.with_name(warehouse.name + ".spool")
-    for folder in (root, root / schema):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+    try:
+        for folder in (root, root / schema):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+    except OSError as error:
+        raise unwritable(root, error.strerror or type(error).__name__) from None
     return root / schema
+
+
+def unwritable(spool: Path, what: str) -> RunError:
+    """The error of a spool folder or a journal in it that cannot be written."""
+    return RunError(
+        "spool-unwritable",
+        f"the private folder {spool} of the running syncs cannot be written to: {what}",
+        help="make room, or let the user that runs cdp write there; run the sync again",
+    )
 
 
 def host_name() -> str:

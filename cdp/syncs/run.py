@@ -8,6 +8,7 @@ again and fold the outcomes. A kill at any point is settled by the next run.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -22,7 +23,7 @@ from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.diff import Diff, changed_rows
 from cdp.syncs.journal import Journal
-from cdp.syncs.lease import lease, spool_folder
+from cdp.syncs.lease import lease, spool_folder, unwritable
 from cdp.syncs.plan import find_sync, plan_sync
 from cdp.syncs.recover import clear_spool, settle_runs
 from cdp.syncs.runs import begin_run, finish_run, new_run_id, open_runs, record_plan
@@ -79,7 +80,10 @@ def run_sync(
     spool = spool_folder(duckdb_path(project), project.schema("ops"))
     opened = closing(open_driver(destination, project.folder, options.sleep))
     with opened as driver, lease(spool, sync.name):
-        return _Run(project, catalogue, sync, driver, spool, options).execute()
+        try:
+            return _Run(project, catalogue, sync, driver, spool, options).execute()
+        except sqlite3.Error as error:
+            raise unwritable(spool, str(error)) from None
 
 
 @dataclass

@@ -352,3 +352,63 @@ def test_two_runs_of_one_sync_do_not_overlap(shop: Shop, server: Server) -> None
         r"help: let it finish; one run of a sync at a time",
         str(held[0]),
     )
+
+
+def test_a_spool_that_cannot_be_made_is_explained(shop: Shop) -> None:
+    shop.desire({"a": "a@x"})
+    spool = shop.folder / "warehouse.duckdb.spool"
+    spool.write_text("a file")
+    with pytest.raises(RunError) as caught:
+        shop.run()
+    assert str(caught.value) == (
+        f"error[spool-unwritable]: the private folder {spool} of the running syncs cannot be "
+        "written to: File exists\n"
+        "help: make room, or let the user that runs cdp write there; run the sync again"
+    )
+
+
+def test_a_journal_that_cannot_be_written_loses_nothing(
+    shop: Shop, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    from cdp.syncs.journal import Journal
+
+    def fill_the_disk(*arguments: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    shop.desire({"a": "a@x"})
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "settle", fill_the_disk)
+        with pytest.raises(RunError, match="database or disk is full"):
+            shop.run()
+    assert shop.run().error is None
+    assert (server.state, server.repeated_keys) == (as_state({"a": "a@x"}), 1)
+
+
+def test_a_warehouse_that_somebody_else_took_while_rows_were_sent_loses_nothing(
+    shop: Shop, server: Server
+) -> None:
+    import subprocess
+    import sys
+
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    holders: list[subprocess.Popen[bytes]] = []
+
+    def take_the_warehouse(body: object) -> None:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", hold, str(shop.warehouse)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holders.append(holder)
+
+    server.faults = [take_the_warehouse]
+    shop.desire({"a": "a@x", "b": "b@x"})
+    with pytest.raises(TransientError, match="warehouse-locked"):
+        shop.run(lock_wait_s=0)
+    holders[0].communicate(b"\n")
+    again = shop.run()
+    assert (again.sent, again.diff.unchanged, len(server.bodies)) == (0, 2, 1)
