@@ -101,6 +101,9 @@ def plan(
                 (name, one.change, one.key_sha256) for one in sample_changes(warehouse, show)
             ]
     if show:
+        for name, *counts in rows:
+            named = zip(_CHANGES, counts, strict=True)
+            say(f"{name}: " + ", ".join(f"{count:,} {change}" for change, count in named))
         print_rows(("sync", "change", "key_sha256"), samples, output_format)
     else:
         _print(("sync", *_CHANGES), rows, output_format)

@@ -39,7 +39,14 @@ LONGEST_REPLY_BYTES = 4_000_000
 MOST_REDIRECTS = 3
 GIVE_UP_AFTER = 3
 _NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_BAD_REQUEST = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL)
+_BAD_REQUEST = (
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    UnicodeError,
+)
+# A proxy of the environment is for what is outside this machine.
+_NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 _SURELY_NOT_APPLIED = (425, 429)
 
 
@@ -66,7 +73,9 @@ class HttpDriver:
         ]
         self._sleep = sleep
         self._failed_in_a_row = 0
-        self._client = httpx.Client(timeout=http.timeout_s, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=http.timeout_s, follow_redirects=False, mounts=_NO_PROXY
+        )
         self.is_idempotent = destination.manifest.is_idempotent
 
     def close(self) -> None:

@@ -62,9 +62,9 @@ def test_the_plan_is_what_the_run_does(shop: Shop, server: Server) -> None:
 
 def test_samples_show_hashed_keys(shop: Shop) -> None:
     shop.desire({"a": "a@x", "b": "b@x"})
-    assert rows(invoke(shop, "plan", "--show", "1")) == [
-        {"sync": "customers", "change": "added", "key_sha256": "ca978112ca1b"}
-    ]
+    result = invoke(shop, "plan", "--show", "1")
+    assert rows(result) == [{"sync": "customers", "change": "added", "key_sha256": "ca978112ca1b"}]
+    assert "customers: 2 added, 0 changed, 0 removed, 0 unchanged" in result.stderr
 
 
 def test_a_guard_exits_with_3_and_the_other_syncs_still_run(shop: Shop, server: Server) -> None:

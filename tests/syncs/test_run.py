@@ -310,7 +310,13 @@ def test_a_missing_secret_is_named_and_nothing_is_begun(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("HOOK_URL", "no address"), ("HOOK_TOKEN", "broken\nsecret-83")]
+    ("variable", "value"),
+    [
+        ("HOOK_URL", "no address"),
+        ("HOOK_URL", "https://x.example:port/"),
+        ("HOOK_TOKEN", "broken\nsecret-83"),
+        ("HOOK_TOKEN", "sécret-83"),
+    ],
 )
 def test_a_value_that_cannot_be_sent_is_not_shown(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
@@ -321,6 +327,15 @@ def test_a_value_that_cannot_be_sent_is_not_shown(
         "error[destination-misconfigured]: destination 'hook' has an address or a header that "
         "cannot be sent\nhelp: check its url and the values of its secrets"
     )
+
+
+def test_a_proxy_of_the_environment_is_not_used_on_this_machine(
+    shop: Shop, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    shop.desire({"a": "a@x"})
+    assert shop.run().count("accepted") == 1
 
 
 def test_a_sync_that_was_never_built_says_so(shop: Shop) -> None:
