@@ -21,7 +21,7 @@ _FIRST = ("ada", "ben", "cleo", "dan", "eva", "finn", "gus", "hana", "ivo", "jun
 _LAST = ("adler", "brandt", "costa", "diaz", "evans", "fischer", "garcia", "hansen", "ito", "kim")
 _CATEGORIES = ("shoes", "shirts", "bags", "watches", "jackets", "hats")
 _CAMPAIGNS = ("newsletter", "search", "social", "affiliate")
-_PLANS = ("free", "team", "business")
+_PLANS = ("free", "plus", "pro")
 _PRODUCTS = 120
 _PLACEHOLDERS = ("null", "anonymous")
 
