@@ -18,6 +18,8 @@ from cdp.sql.types import STRING
 from cdp.traits.spec import ProfileTrait, Trait
 
 LONGEST_EVENT_SLUG = 45
+# The steps that compute a feature are named after it, with an ending of seven characters.
+LONGEST_FEATURE = 54
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
     files = {path for paths in users.values() for path in paths}
     files |= {definition_path(trait.location.path) for trait in traits.values()}
     return FeaturePlan(
-        features=unique_names(wanted, {one: one.key for one in features}),
+        features=unique_names(wanted, {one: one.key for one in features}, longest=LONGEST_FEATURE),
         profile_features=unique_names(
             profile_features, {one: repr(one) for one in profile_features}
         ),
@@ -126,7 +128,10 @@ def _event_slugs(events: Mapping[str, object]) -> dict[str, str]:
     for event in sorted(events, key=lambda name: (name != name.title(), name)):
         plain = slug(event)
         if not plain or plain in taken or len(plain) > LONGEST_EVENT_SLUG:
-            plain = f"{plain[: LONGEST_EVENT_SLUG - 9]}_{digest(event)}".lstrip("_")
+            plain = f"{plain[: LONGEST_EVENT_SLUG - 9]}_{digest(event)}"
+        if not plain[0].isalpha():
+            # Names of tables and columns start with a letter.
+            plain = f"event_{plain.lstrip('_')}"
         taken[plain] = event
         slugs[event] = plain
     return slugs
@@ -155,8 +160,7 @@ def _feature_name(feature: Feature, event_slug: str) -> str:
     parts += [f"where_{_filter_name(one)}" for one in feature.query.filters]
     if feature.query.window is not None:
         parts.append(feature.query.window.short)
-    name = "__".join(parts)
-    return name if name[0].isalpha() else f"event_{name}"
+    return "__".join(parts)
 
 
 def _filter_name(one: Filter) -> str:

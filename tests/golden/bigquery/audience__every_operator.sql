@@ -16,8 +16,8 @@ where
     and (
         int_features.order_completed__count = 3
         or not coalesce(int_features.profile_trait__plan = 'o\'clock', false)
-        or coalesce(int_features.order_completed__sum_revenue__where_currency_eur__w_daeabaa5, 0) < 12.5
-        or coalesce(int_features.order_completed__sum_revenue__where_currency_eur__w_daeabaa5, 0) > -1
+        or coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) < 12.5
+        or coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) > -1
         or int_features.profile_trait__age__integer <= 30
         or int_features.order_completed__maximum_weight_float >= 0.5
         or int_features.profile_trait__plan in ('pro', 'back\\slash', '{{ braces }}')

@@ -81,7 +81,7 @@ order_completed_totals as (
                 and order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '90' day
                 then order_completed_rows.property_revenue__decimal
             end
-        ) as decimal(38, 6)) as order_completed__sum_revenue__where_currency_eur__w_daeabaa5,
+        ) as decimal(38, 6)) as order_completed__sum_revenue__where_currency_daeabaa5,
         cast(sum(order_completed_rows.property_revenue__decimal) / nullif(count(order_completed_rows.property_revenue__decimal), 0) as decimal(38, 6)) as order_completed__average_revenue,
         min(order_completed_rows.property_items__integer) as order_completed__minimum_items_integer,
         max(order_completed_rows.property_weight__float) as order_completed__maximum_weight_float,
@@ -190,7 +190,7 @@ product_viewed_totals as (
                 and product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '14' day
                 then 1
             end
-        ) as product_viewed__count__where_category_shoes_or_bags_be80cace
+        ) as product_viewed__count__where_category_shoes_o_be80cace
     from product_viewed_rows
     group by
         product_viewed_rows.canonical_profile_id
@@ -212,7 +212,7 @@ select
     clock.as_of,
     profiles.is_anonymous,
     coalesce(order_completed_totals.order_completed__count, 0) as order_completed__count,
-    order_completed_totals.order_completed__sum_revenue__where_currency_eur__w_daeabaa5,
+    order_completed_totals.order_completed__sum_revenue__where_currency_daeabaa5,
     order_completed_totals.order_completed__average_revenue,
     order_completed_totals.order_completed__minimum_items_integer,
     order_completed_totals.order_completed__maximum_weight_float,
@@ -223,10 +223,7 @@ select
     order_completed__most_frequent_store_top.order_completed__most_frequent_store,
     order_completed_totals.order_completed__unique_list_store,
     coalesce(order_completed_totals.order_completed__unique_count_store, 0) as order_completed__unique_count_store,
-    coalesce(
-        product_viewed_totals.product_viewed__count__where_category_shoes_or_bags_be80cace,
-        0
-    ) as product_viewed__count__where_category_shoes_or_bags_be80cace,
+    coalesce(product_viewed_totals.product_viewed__count__where_category_shoes_o_be80cace, 0) as product_viewed__count__where_category_shoes_o_be80cace,
     coalesce(page_viewed_totals.page_viewed__count__where_page_name_contains_sale, 0) as page_viewed__count__where_page_name_contains_sale,
     coalesce(order_completed_totals.order_completed__count__1d, 0) as order_completed__count__1d,
     profile_traits.profile_trait__plan,

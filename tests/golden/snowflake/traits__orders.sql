@@ -11,7 +11,7 @@ int_features as (
 select
     int_features.canonical_profile_id,
     int_features.order_completed__count as order_count,
-    coalesce(int_features.order_completed__sum_revenue__where_currency_eur__w_daeabaa5, 0) as revenue_90d,
+    coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as revenue_90d,
     int_features.order_completed__average_revenue as mean_order,
     int_features.order_completed__minimum_items_integer as smallest,
     int_features.order_completed__maximum_weight_float as greatest,

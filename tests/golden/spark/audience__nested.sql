@@ -19,7 +19,7 @@ left join audience__every_operator
     on int_features.canonical_profile_id = audience__every_operator.canonical_profile_id
 where
     (
-        int_features.product_viewed__count__where_category_shoes_or_bags_be80cace >= 3
+        int_features.product_viewed__count__where_category_shoes_o_be80cace >= 3
         or int_features.page_viewed__count__where_page_name_contains_sale = 1
     )
     and int_features.order_completed__count__1d = 0
