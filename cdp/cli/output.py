@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+LONGEST_UNFOLDED = 32
+
 
 def say(message: str) -> None:
     """A message for a person."""
@@ -40,15 +42,25 @@ def print_rows(
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     from rich import box
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[index], (int, float)) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        values = [row[index] for row in rows]
+        numeric = bool(rows) and all(isinstance(value, (int, float)) for value in values)
+        # Only long texts may fold; a folded number or name is hard to read.
+        short = all(len(str(value)) <= LONGEST_UNFOLDED for value in values)
+        table.add_column(
+            column, justify="right" if numeric else "left", overflow="fold", no_wrap=short
+        )
     for row in rows:
         table.add_row(*("" if value is None else _cell(value) for value in row))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    console = Console()
+    # A terminal that is too narrow wraps lines; cutting values off would lose them.
+    least = Measurement.get(console, console.options, table).minimum
+    console.width = max(console.width, least)
+    console.print(table)
 
 
 def _cell(value: Any) -> str:
