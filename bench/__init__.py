@@ -1,0 +1,1 @@
+"""Benchmarks: the platform beside what somebody would write by hand."""
