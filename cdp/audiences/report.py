@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlglot import exp, select
 
-from cdp.audiences.compile import audience_query, model_name, used_audiences
+from cdp.audiences.compile import DEFINED, audience_query, model_name, used_audiences
 from cdp.audiences.spec import Audience
 from cdp.catalogue import Catalogue
 from cdp.errors import Location, RunError, suggest
@@ -68,7 +68,7 @@ def is_built(warehouse: Warehouse, project: Project) -> bool:
 
 
 def sizes(warehouse: Warehouse, project: Project) -> dict[str, Size]:
-    """The size of every audience that ever had a member."""
+    """The size of every audience that was built or ever had a member."""
     schema = project.schema("public")
     members = exp.table_(MEMBERSHIPS, db=schema, quoted=True)
     name = exp.column("audience_name")
@@ -85,7 +85,7 @@ def sizes(warehouse: Warehouse, project: Project) -> dict[str, Size]:
         else:
             exited += number
         found[audience] = Size(count.get(audience, 0), entered, exited, at)
-    return found
+    return {name: Size() for name in _built(warehouse, project)} | found
 
 
 def changes(warehouse: Warehouse, project: Project) -> list[tuple[str, datetime, str, str, int]]:
@@ -141,6 +141,16 @@ def used_columns(queries: Sequence[exp.Expr]) -> list[str]:
             if column.table == FEATURES
         }
     )
+
+
+def _built(warehouse: Warehouse, project: Project) -> list[str]:
+    """The audiences that the last build knew."""
+    schema = project.schema("internal")
+    if not warehouse.exists(schema, DEFINED):
+        return []
+    defined = exp.table_(DEFINED, db=schema, quoted=True)
+    query = select(exp.column("audience_name")).from_(defined)
+    return [row[0] for row in warehouse.rows(sql_text(query, "duckdb"))]
 
 
 def _in_order(audience: Audience, catalogue: Catalogue) -> list[str]:

@@ -143,7 +143,8 @@ def _sizes(project: Project) -> dict[str, Size] | None:
 
 
 def _numbers(found: dict[str, Size] | None, name: str) -> tuple[Any, ...]:
-    if found is None:
+    """What is known of an audience; nothing when no build has seen it."""
+    size = (found or {}).get(name)
+    if size is None:
         return (None, None, None, None)
-    size = found.get(name)
-    return (size.members, size.entered, size.exited, size.changed_at) if size else (0, 0, 0, None)
+    return (size.members, size.entered, size.exited, size.changed_at)

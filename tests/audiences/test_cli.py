@@ -66,6 +66,15 @@ def test_list_shows_the_size_of_every_audience(built_store: BuiltStore) -> None:
     assert found["lapsed_buyers"]["exited"] == 0
 
 
+def test_an_audience_that_nobody_is_in_has_no_members_rather_than_none(
+    built_store: BuiltStore,
+) -> None:
+    found = {row["audience"]: row for row in rows(call(built_store.project, "audience", "list"))}
+    # The capture ends months ago, so nobody did anything in the last 30 days.
+    assert found["engaged_visitors"]["members"] == 0
+    assert found["engaged_visitors"]["last_change_at"] is None
+
+
 def test_show_names_the_definition_the_model_and_the_changes(built_store: BuiltStore) -> None:
     result = call(built_store.project, "audience", "show", "lapsed_buyers")
     found = {row["what"]: row["value"] for row in rows(result)}
