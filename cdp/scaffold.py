@@ -41,6 +41,7 @@ logs/
 profiles.yml
 *.duckdb
 *.duckdb.*
+exports/
 # The platform's own models and macros are part of the project: keep them.
 !dbt_packages/
 """

@@ -306,13 +306,20 @@ class Section:
             f"write {expected}",
         )
 
-    def finish(self) -> None:
-        """Report every key that nothing asked for."""
+    def finish(self, *, show_lines: bool = True) -> None:
+        """Report every key that nothing asked for.
+
+        Without `show_lines` the report gives the line's number but not its text, where a
+        misspelt key may stand before a secret.
+        """
         for key in self._values:
-            if key not in self._asked:
-                self.problems.add(
-                    "unknown-key",
-                    f"{self.what} has no setting '{key}'",
-                    self._key_locations.get(key, self.location),
-                    suggest(key, self._asked),
-                )
+            if key in self._asked:
+                continue
+            place = self._key_locations.get(key, self.location)
+            self.problems.add(
+                "unknown-key",
+                f"{self.what} has no setting '{key}'"
+                + ("" if show_lines else f" (line {place.line})"),
+                place if show_lines else Location(place.path),
+                suggest(key, self._asked),
+            )

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-LONGEST_UNFOLDED = 32
+LONGEST_UNFOLDED = 36
+GAP = 3
 
 
 def say(message: str) -> None:
@@ -42,23 +43,24 @@ def print_rows(
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     from rich import box
     from rich.console import Console
-    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    least = GAP * (len(columns) - 1)
     for index, column in enumerate(columns):
         values = [row[index] for row in rows]
         numeric = bool(rows) and all(isinstance(value, (int, float)) for value in values)
+        longest = max((len(_cell(value)) for value in values), default=0)
         # Only long texts may fold; a folded number or name is hard to read.
-        short = all(len(str(value)) <= LONGEST_UNFOLDED for value in values)
+        width = max(len(column), min(longest, LONGEST_UNFOLDED))
+        least += width
         table.add_column(
-            column, justify="right" if numeric else "left", overflow="fold", no_wrap=short
+            column, justify="right" if numeric else "left", overflow="fold", min_width=width
         )
     for row in rows:
-        table.add_row(*("" if value is None else _cell(value) for value in row))
+        table.add_row(*(_cell(value) for value in row))
     console = Console()
     # A terminal that is too narrow wraps lines; cutting values off would lose them.
-    least = Measurement.get(console, console.options, table).minimum
     console.width = max(console.width, least)
     console.print(table)
 
@@ -66,6 +68,8 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 def _cell(value: Any) -> str:
     from rich.markup import escape
 
+    if value is None:
+        return ""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return escape(str(value))

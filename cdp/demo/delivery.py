@@ -72,9 +72,9 @@ class Delivery:
     def _receive(self, message: Message, delay: float) -> None:
         received = min(message.at + delay, self._end)
         line = (
-            f'{message.body},"timestamp":"{_time(message.at)}",'
-            f'"sentAt":"{_time(max(message.at, received - 0.08))}",'
-            f'"receivedAt":"{_time(received)}"}}\n'
+            f'{message.body},"timestamp":"{iso_time(message.at)}",'
+            f'"sentAt":"{iso_time(max(message.at, received - 0.08))}",'
+            f'"receivedAt":"{iso_time(received)}"}}\n'
         )
         self._arrived[message.source].append((received, line))
 
@@ -123,5 +123,6 @@ def _write_lines(path: Path, part: list[tuple[float, str]], packed: bool) -> Non
                 stream.write("".join(line for _, line in part[start : start + 10_000]).encode())
 
 
-def _time(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
+    """Seconds since 1970 as an ISO time in UTC, to the millisecond."""
     return (_EPOCH + timedelta(seconds=seconds)).isoformat(timespec="milliseconds") + "Z"

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
-from cdp.demo.delivery import Delivery, Message, Truth
+from cdp.demo.delivery import Delivery, Message, Truth, iso_time
 
 DAYS = 120
 DAY_S = 86_400.0
@@ -155,7 +155,11 @@ def _visit(random: Random, person: Person, session: _Session) -> Iterator[Messag
 def _log_in(random: Random, person: Person, session: _Session, call: _Caller) -> Iterator[Message]:
     session.user_id = person.user_id
     email = person.email.upper() if random.random() < 0.1 else person.email
-    traits = f'"email":"{email}","name":"{person.name}","plan":"{random.choice(_PLANS)}"'
+    first_name, last_name = person.name.split(" ")
+    traits = (
+        f'"email":"{email}","firstName":"{first_name}","lastName":"{last_name}",'
+        f'"plan":"{random.choice(_PLANS)}","createdAt":"{iso_time(person.first_seen)}"'
+    )
     yield call("identify", "", traits)
     if person.company:
         size = 10 + len(person.company) * 7

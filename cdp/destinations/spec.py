@@ -106,7 +106,7 @@ def _settings(
         )
         values[setting.name] = _setting(section, setting, is_needed)
     if section is not None:
-        section.finish()
+        section.finish(show_lines=False)
     return values
 
 

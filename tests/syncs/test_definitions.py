@@ -256,9 +256,9 @@ def test_all_mistakes_of_a_sync_are_reported_together(shop: Shop) -> None:
             "batch_size: 4",
             "batch_sise: 4",
             (
-                "error[unknown-key]: settings of destination 'hook' has no setting 'batch_sise'\n"
-                "  --> destinations.yml:7:7\n"
-                "   7 |       batch_sise: 4\n"
+                "error[unknown-key]: settings of destination 'hook' has no setting 'batch_sise' "
+                "(line 7)\n"
+                "  --> destinations.yml\n"
                 "help: did you mean 'batch_size'?"
             ),
         ),
