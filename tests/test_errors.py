@@ -123,16 +123,16 @@ def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
     assert [one.render() for one in problems.found] == [
         (
             f"error[invalid-name]: thing has the name 'Not A Name'\n  --> {file}:1:7\n"
-            "   1 | name: Not A Name\nhelp: use lower-case letters, digits and '_', starting with a "
-            "letter, at most 60 characters"
+            "   1 | name: Not A Name\nhelp: use lower-case letters, digits and '_', starting "
+            "with a letter, at most 60 characters"
         ),
         (
             f"error[out-of-range]: 'count' of thing is -1\n  --> {file}:2:8\n   2 | count: -1\n"
             "help: use 0 or more"
         ),
         (
-            f"error[wrong-type]: 'flag' of thing must be true or false, not text\n  --> {file}:3:7\n"
-            "   3 | flag: 'yes'\nhelp: write true or false"
+            "error[wrong-type]: 'flag' of thing must be true or false, not text\n"
+            f"  --> {file}:3:7\n   3 | flag: 'yes'\nhelp: write true or false"
         ),
         (
             f"error[wrong-type]: 'whole' of thing must be a whole number, not a number\n"
