@@ -252,7 +252,7 @@ select
     count(*) as order_count,
     count(*) filter (occurred_at >= getvariable('as_of') - interval 90 day) as orders_90d,
     count(*) filter (occurred_at >= getvariable('as_of') - interval 30 day) as orders_30d,
-    sum((properties ->> '$.revenue')::decimal(38, 6)) filter (properties ->> '$.currency' = 'EUR')
+    sum((properties ->> '$.revenue')::decimal(18, 6)) filter (properties ->> '$.currency' = 'EUR')
         as lifetime_value,
     count(properties ->> '$.revenue') filter (properties ->> '$.currency' = 'EUR') as euro_count,
     min(occurred_at) as first_order_at,
@@ -293,7 +293,7 @@ by_category as (
         count(*) as view_count,
         max(occurred_at) as last_viewed_at,
         count(*) filter (occurred_at >= getvariable('as_of') - interval 30 day) as views_30d,
-        count(*) filter (fields[2]::decimal(38, 6) > 100) as expensive_views
+        count(*) filter (fields[2]::decimal(18, 2) > 100) as expensive_views
     from viewed
     group by all
 )
