@@ -76,6 +76,15 @@ def test_all_mistakes_of_a_file_come_together_in_the_order_of_the_lines(tmp_path
             ),
         ),
         (
+            "a: \0\n",
+            (
+                "error[invalid-yaml]: x.yml is not valid YAML: "
+                "unacceptable character #x0000: special characters are not allowed\n"
+                "  --> {file}\n"
+                "help: check the indentation and the quotes of this line"
+            ),
+        ),
+        (
             "a: 1\na: 2\n",
             (
                 "error[duplicate-key]: 'a' is given twice\n  --> {file}:2:1\n   2 | a: 2\n"
