@@ -68,7 +68,7 @@ def test_compiled_traits_and_audiences_mean_what_the_oracle_says(case: Case) -> 
 
 
 @pytest.mark.slow
-@settings(PROFILE, max_examples=1_500)
+@settings(PROFILE, max_examples=500)
 @given(cases())
 def test_many_more_cases_mean_what_the_oracle_says(case: Case) -> None:
     compare(case)
