@@ -46,9 +46,10 @@ def publish(
     try:
         warehouse.execute(f"create schema if not exists published.{_quoted(schema)}")
         for name in names:
-            if name not in EVENT_GRAIN and not name.startswith(AUDIENCE_PREFIX):
-                if not _copy_table(warehouse, schema, name):
-                    left_out(name)
+            if name in EVENT_GRAIN or name.startswith(AUDIENCE_PREFIX):
+                continue
+            if not _copy_table(warehouse, schema, name):
+                left_out(name)
         if "audience_memberships" in names:
             for name in names:
                 if name.startswith(AUDIENCE_PREFIX):
