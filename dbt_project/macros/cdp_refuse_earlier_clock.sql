@@ -1,9 +1,9 @@
 {#- History is only ever appended to: a run whose clock stands before what the table has seen would
     write entries and exits into the past. A clock set back belongs in a schema of its own, with
     --target. Nothing to check without the var: the start of a run is never earlier. In a unit
-    test the history is a fixture, and dbt gives its name as a string. -#}
+    test the history is a fixture, and dbt gives a text or nothing in its place. -#}
 {%- macro cdp_refuse_earlier_clock(history, column) -%}
-    {%- if execute and var('cdp_as_of', '') and history is not string
+    {%- if execute and var('cdp_as_of', '') and history.database is defined
         and load_relation(history) is not none -%}
         {%- set latest = run_query(
             'select max(' ~ column ~ ') from ' ~ history ~ ' where ' ~ column ~ ' > ' ~ cdp_as_of()
