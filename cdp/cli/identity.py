@@ -1,0 +1,117 @@
+"""`cdp identity`: why identifiers are one profile, and what holds profiles together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cdp.cli.options import format_option, lock_option, project_options
+from cdp.cli.output import print_rows, say
+from cdp.project import Project
+
+if TYPE_CHECKING:
+    from cdp.identity.explain import Explanation
+
+HOP_COLUMNS = (
+    "hop",
+    "from_type",
+    "from_value",
+    "to_type",
+    "to_value",
+    "rule",
+    "source",
+    "message_id",
+    "occurred_at",
+    "event_count",
+    "is_bridge",
+)
+
+
+@click.group("identity")
+def command() -> None:
+    """Explain profiles: why identifiers are joined, and by what.
+
+    \b
+    Example:
+      cdp identity explain jane@mail.example u_00352
+    """
+
+
+@command.command("explain")
+@click.argument("one", metavar="A")
+@click.argument("other", metavar="B")
+@lock_option
+@format_option
+@project_options
+def explain_command(
+    project: Project, one: str, other: str, lock_wait: float, output_format: str | None
+) -> None:
+    """Show why two identifiers are one profile, or why they are not.
+
+    A and B are values, type:value, or identifier ids. Prints the cheapest chain of events
+    between them: the fewest hops, then the most events. A hop that is a bridge is the only
+    thing that joins its two sides: without it A and B would be two profiles.
+
+    \b
+    Example:
+      cdp identity explain jane@mail.example u_00352
+      cdp identity explain user_id:u_00352 anonymous_id:7a2f --format json
+    """
+    from cdp.identity.explain import explain
+    from cdp.warehouse import open_warehouse
+
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        found = explain(project, warehouse, one, other)
+    rows = [
+        (
+            number,
+            hop.one.type,
+            hop.one.value,
+            hop.other.type,
+            hop.other.value,
+            hop.rule,
+            hop.source,
+            hop.message_id,
+            hop.occurred_at,
+            hop.events,
+            hop.is_bridge,
+        )
+        for number, hop in enumerate(found.hops, start=1)
+    ]
+    print_rows(HOP_COLUMNS, rows, output_format)
+    say(_verdict(found))
+
+
+def _verdict(found: Explanation) -> str:
+    """What the hops mean; names profiles, never identifiers."""
+    if found.one == found.other:
+        return f"both are the same identifier of profile {found.one.profile}"
+    bridges = sum(hop.is_bridge for hop in found.hops)
+    hops = _counted(len(found.hops), "hop")
+    if found.is_one_profile:
+        without = (
+            f"without any of the {_counted(bridges, 'bridge')} they would be two"
+            if bridges > 1
+            else "without the bridge they would be two"
+            if bridges
+            else "no single link holds them together"
+        )
+        return f"one profile, {found.one.profile}: {hops}; {without}"
+    two = f"two profiles, {found.one.profile} and {found.other.profile}"
+    if found.is_chain:
+        cuts = sum(hop.one.profile != hop.other.profile for hop in found.hops)
+        return f"{two}: a chain of {hops} joins them, and the rules cut it {_times(cuts)}"
+    missing = "missing is a message that carries an identifier of each"
+    if found.hops:
+        alike = _counted(len(found.hops), "pair")
+        return f"{two}: no chain of events joins them, but {alike} look alike; {missing}"
+    return f"{two}: no chain of events joins them; {missing}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
