@@ -27,6 +27,18 @@ HOP_COLUMNS = (
     "is_bridge",
 )
 
+HUB_COLUMNS = (
+    "identifier_type",
+    "identifier",
+    "neighbour_count",
+    "neighbours",
+    "event_count",
+    "first_seen_at",
+    "last_seen_at",
+    "canonical_profile_id",
+    "profile_size",
+)
+
 
 @click.group("identity")
 def command() -> None:
@@ -35,6 +47,7 @@ def command() -> None:
     \b
     Example:
       cdp identity explain jane@mail.example u_00352
+      cdp identity hubs --show-values
     """
 
 
@@ -81,6 +94,78 @@ def explain_command(
     ]
     print_rows(HOP_COLUMNS, rows, output_format)
     say(_verdict(found))
+
+
+@command.command("hubs")
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many identifiers to print",
+)
+@click.option(
+    "--least",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    metavar="NEIGHBOURS",
+    help="Leave out identifiers with fewer neighbours",
+)
+@click.option("--type", "identifier_type", help="Only identifiers of this type")
+@click.option(
+    "--show-values", is_flag=True, help="Print values; else identifier ids, which are hashes"
+)
+@lock_option
+@format_option
+@project_options
+def hubs_command(
+    project: Project,
+    most: int,
+    least: int,
+    identifier_type: str | None,
+    show_values: bool,
+    lock_wait: float,
+    output_format: str | None,
+) -> None:
+    """Show the identifiers that stand with the most others: kiosks, team addresses.
+
+    Neighbours are the distinct values of other types on the same events. profile_size is the
+    number of identifiers that the profile holds together.
+
+    \b
+    Example:
+      cdp identity hubs
+      cdp identity hubs --type anonymous_id --show-values
+    """
+    from cdp.identity.hubs import find_hubs
+    from cdp.warehouse import open_warehouse
+
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        found = find_hubs(
+            project,
+            warehouse,
+            most=most,
+            least_neighbours=least,
+            identifier_type=identifier_type,
+        )
+    rows = [
+        (
+            hub.type,
+            hub.value if show_values else hub.key,
+            hub.neighbours,
+            hub.neighbour_types,
+            hub.events,
+            hub.first_seen_at,
+            hub.last_seen_at,
+            hub.profile,
+            hub.profile_size,
+        )
+        for hub in found
+    ]
+    print_rows(HUB_COLUMNS, rows, output_format)
+    if not found:
+        say("no identifier has that many neighbours")
 
 
 def _verdict(found: Explanation) -> str:

@@ -20,12 +20,20 @@ from cdp.identity.explain import Explanation, explain
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
 from tests.identity.oracle import PRIORITY, Event, Node, generate_case, resolve
-from tests.projects import load, new_project, run
+from tests.projects import compile_here, load, new_project, run
 
 SEED = 1_618
 CASES = 120
 PAIRS = 120
 NAMES = {"user_id": "userId", "anonymous_id": "anonymousId"}
+# Without limits, so that every event joins what it carries.
+RULES = """\
+blocked: {values: [undefined]}
+identifiers:
+  - {type: user_id, paths: [userId]}
+  - {type: email, paths: [context.traits.email], normalize: [trim, lower]}
+  - {type: anonymous_id, paths: [anonymousId]}
+"""
 JANE = "2026-03-01T10:00:00Z"
 SCENARIO = [
     # Jane signs in on two devices; her phone also has an e-mail address.
@@ -54,6 +62,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     cases = [generate_case(random, number) for number in range(CASES)]
     folder = tmp_path_factory.mktemp("explain")
     project = new_project(folder / "shop")
+    (project.definitions / "identity.yml").write_text(RULES)
+    compile_here(project)
     events = [event for case in cases for event in case]
     load(project, "web", [_write(folder / "events.ndjson", events)])
     run(project, "--select", "+profile_merges")
