@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +13,7 @@ from cdp.project import Project
 
 if TYPE_CHECKING:
     from cdp.identity.explain import Explanation
+    from cdp.identity.suggest import Suggestion
 
 HOP_COLUMNS = (
     "hop",
@@ -39,6 +41,30 @@ HUB_COLUMNS = (
     "profile_size",
 )
 
+FIELD_COLUMNS = (
+    "path",
+    "type",
+    "coverage",
+    "values",
+    "values_per_person",
+    "most_values",
+    "shared_values",
+    "most_people",
+    "one_day_share",
+    "placeholder_messages",
+    "case_variants",
+    "format",
+    "note",
+)
+EFFECT_COLUMNS = (
+    "rules",
+    "identifiers",
+    "profiles",
+    "largest_profile",
+    "several_users",
+    "coverage",
+)
+
 
 @click.group("identity")
 def command() -> None:
@@ -48,6 +74,7 @@ def command() -> None:
     Example:
       cdp identity explain jane@mail.example u_00352
       cdp identity hubs --show-values
+      cdp identity suggest --write proposed.yml
     """
 
 
@@ -166,6 +193,115 @@ def hubs_command(
     print_rows(HUB_COLUMNS, rows, output_format)
     if not found:
         say("no identifier has that many neighbours")
+
+
+@command.command("suggest")
+@click.option("--effects", "is_effects", is_flag=True, help="Print what each rule would do")
+@click.option(
+    "--write",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the proposed identity.yml to a new file",
+)
+@click.option(
+    "--most-messages",
+    type=click.IntRange(min=1),
+    default=2_000_000,
+    show_default=True,
+    help="Measure at most about this many, by whole devices",
+)
+@lock_option
+@format_option
+@project_options
+def suggest_command(
+    project: Project,
+    is_effects: bool,
+    file: Path | None,
+    most_messages: int,
+    lock_wait: float,
+    output_format: str | None,
+) -> None:
+    """Propose identity.yml from the raw events.
+
+    Finds fields that look like identifiers and measures them: the share of messages that
+    carry them, values a person, values that several people share, values seen on one day
+    only, placeholders, formats. A person is a user id (for user ids: an anonymous id). With
+    --effects it prints what the proposed rules would give, each on top of those before it.
+    Needs loaded events, and no build.
+
+    \b
+    Example:
+      cdp identity suggest
+      cdp identity suggest --effects
+      cdp identity suggest --write proposed.yml
+    """
+    from cdp.errors import RunError
+    from cdp.identity.suggest import suggest
+    from cdp.identity.suggest_yaml import identity_yaml
+    from cdp.warehouse import open_warehouse
+
+    if file is not None and file.exists():
+        raise RunError(
+            "file-exists",
+            f"{file} exists already",
+            help="name a new file, compare it with identity.yml, and take over what you want",
+        )
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        found = suggest(project, warehouse, most_messages=most_messages)
+    if is_effects:
+        print_rows(EFFECT_COLUMNS, _effect_rows(found), output_format)
+    else:
+        print_rows(FIELD_COLUMNS, _field_rows(found), output_format)
+    say(f"measured {found.messages:,} messages of {found.deliveries:,} deliveries")
+    if file is not None:
+        file.write_text(identity_yaml(found), encoding="utf-8")
+        say(f"wrote {file}: {_counted(len(found.rules), 'identifier type')}")
+
+
+def _effect_rows(found: Suggestion) -> list[tuple[Any, ...]]:
+    return [
+        (
+            one.rules,
+            one.identifiers,
+            one.profiles,
+            one.largest_profile,
+            one.several_users,
+            round(one.coverage, 4),
+        )
+        for one in found.effects
+    ]
+
+
+def _field_rows(found: Suggestion) -> list[tuple[Any, ...]]:
+    rows = []
+    for one in found.fields:
+        measured = one.measure
+        shares = {
+            "e-mail": measured.email_share,
+            "uuid": measured.uuid_share,
+            "number": measured.number_share,
+            "phone": measured.phone_share,
+        }
+        formats = [f"{name} {share:.0%}" for name, share in shares.items() if share >= 0.005]
+        rows.append(
+            (
+                measured.path,
+                one.type,
+                round(measured.coverage, 4),
+                measured.values,
+                round(measured.values_per_person, 2),
+                measured.most_values,
+                measured.shared_values,
+                measured.most_people,
+                round(measured.one_day_share, 4),
+                measured.placeholder_messages,
+                measured.case_variants,
+                ", ".join(formats) or "other",
+                one.reason,
+            )
+        )
+    return rows
 
 
 def _verdict(found: Explanation) -> str:
