@@ -63,6 +63,8 @@ with
 event_identifiers as (
     select event_id, identifier_id, identifier_type, occurred_at
     from {internal}.int_identity__event_identifiers
+    -- A value that the rules dropped identifies nobody, and is nobody's neighbour.
+    where identifier_id in (select identifier_id from {public}.identity_graph)
 ),
 
 pairs as (

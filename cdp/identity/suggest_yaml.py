@@ -19,6 +19,8 @@ def identity_yaml(found: Suggestion) -> str:
     lines = [
         f"# Proposed by `cdp identity suggest` from {found.messages:,} messages.",
         "# The order is the priority, highest first. Read it before you use it.",
+        "#",
+        *_effects(found),
         "",
         "# Placeholders that many people share; compared without case.",
         "blocked:",
@@ -41,6 +43,17 @@ def identity_yaml(found: Suggestion) -> str:
         lines.append("# Looked at, and left out:")
         lines += [f"#   {one.measure.path}: {one.reason}" for one in rejected]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _effects(found: Suggestion) -> list[str]:
+    lines = ["# What the rules give, each on top of those before it:"]
+    width = max((len(one.rules) for one in found.effects), default=0)
+    lines += [
+        f"#   {one.rules:<{width}}  {one.profiles:,} profiles, the largest of "
+        f"{one.largest_profile:,} identifiers; {one.several_users:,} with several user ids"
+        for one in found.effects
+    ]
+    return lines
 
 
 def _figures(one: Field) -> list[str]:
