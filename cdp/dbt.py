@@ -7,6 +7,7 @@ stdout as dbt users expect it; this module adds nothing to it.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 from cdp.errors import RunError
 from cdp.project import Project
 from cdp.warehouse import LOCK_WAIT_S, open_warehouse
+
+_LOCKED = "Could not set lock on file"
 
 
 def run_dbt(
@@ -31,12 +34,6 @@ def run_dbt(
         RunError: dbt says that something failed; its own output tells what.
     """
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    if project.target.path is not None:
-        # dbt does not wait for DuckDB's lock. Opening first waits, and names the holder.
-        with open_warehouse(project, lock_wait_s=lock_wait_s):
-            pass
-    from dbt.cli.main import dbtRunner
-
     words = [
         command,
         *arguments,
@@ -47,12 +44,7 @@ def run_dbt(
     ]
     if project.target_name:
         words += ["--target", project.target_name]
-    # dbt resolves a relative DuckDB path against the working directory.
-    with _inside(project.folder):
-        try:
-            result = dbtRunner().invoke(words)
-        finally:
-            _release(project)
+    result = _invoke_unlocked(project, words, lock_wait_s)
     if result.success:
         return
     if result.exception is not None:
@@ -69,6 +61,34 @@ def run_dbt(
         f"dbt {command} finished with {len(failed)} failures: {shown}",
         help="dbt's messages above name the SQL; fix it and run again",
     )
+
+
+def _invoke_unlocked(project: Project, words: list[str], lock_wait_s: float) -> Any:
+    """dbt does not wait for DuckDB's lock. Opening first waits, and names the holder.
+
+    dbt opens the file once, after it has read the project: whoever takes the file in these
+    seconds is waited for as well.
+    """
+    if project.target.path is None:
+        return _invoke(project, words)
+    deadline = time.monotonic() + lock_wait_s
+    while True:
+        with open_warehouse(project, lock_wait_s=max(0.0, deadline - time.monotonic())):
+            pass
+        result = _invoke(project, words)
+        if result.exception is None or _LOCKED not in str(result.exception):
+            return result
+
+
+def _invoke(project: Project, words: list[str]) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    # dbt resolves a relative DuckDB path against the working directory.
+    with _inside(project.folder):
+        try:
+            return dbtRunner().invoke(words)
+        finally:
+            _release(project)
 
 
 @contextmanager

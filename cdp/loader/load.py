@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdp.clock import utc_now
-from cdp.errors import CdpError, Location, Problem, RunError
+from cdp.errors import Location, Problem, RunError
 from cdp.loader.documents import BAD, Entry, read_documents, starts_document
 from cdp.loader.paths import PARQUET_ENDING, ending, find_files, is_table
 from cdp.loader.reading import Landed, Lines, Progress, inspect, lines
@@ -22,13 +22,6 @@ from cdp.loader.tabular import read_csv, read_parquet
 from cdp.warehouse import Warehouse
 
 NOT_UTF8 = "not valid UTF-8"
-
-
-class ChangedFilesError(RunError):
-    """Files that were loaded before have other content now; all of them at once."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        CdpError.__init__(self, problems)
 
 
 @dataclass(frozen=True)
@@ -133,7 +126,7 @@ def _sort_out(
             new.append(file)
             by_content[file.sha256] = path
     if changed:
-        raise ChangedFilesError(changed)
+        raise RunError.of(changed)
     return new, tuple(skipped)
 
 

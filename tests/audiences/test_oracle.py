@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.audiences import stub_warehouse
@@ -41,9 +42,8 @@ def shown(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-@settings(PROFILE, max_examples=80)
-@given(cases())
-def test_compiled_traits_and_audiences_mean_what_the_oracle_says(case: Case) -> None:
+def compare(case: Case) -> None:
+    """Every trait and every audience of a case, compiled and run, against the oracle."""
     world, found, connection = evaluate(case)
     with connection:
         for trait in found.traits.values():
@@ -59,6 +59,19 @@ def test_compiled_traits_and_audiences_mean_what_the_oracle_says(case: Case) -> 
             rows = connection.execute(f"from audience__{audience.name}").fetchall()
             expected_ids = sorted(map(stub_warehouse.identifier, world.members(audience)))
             assert sorted(row[0] for row in rows) == expected_ids, audience
+
+
+@settings(PROFILE, max_examples=80)
+@given(cases())
+def test_compiled_traits_and_audiences_mean_what_the_oracle_says(case: Case) -> None:
+    compare(case)
+
+
+@pytest.mark.slow
+@settings(PROFILE, max_examples=500)
+@given(cases())
+def test_many_more_cases_mean_what_the_oracle_says(case: Case) -> None:
+    compare(case)
 
 
 @settings(PROFILE, max_examples=15)

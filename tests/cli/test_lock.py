@@ -7,15 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cdp.dbt import run_dbt
 from cdp.errors import RunError, TransientError
 from cdp.project import Project
 from cdp.publish import publish
-from cdp.warehouse import open_for_reading, open_warehouse, read_copy
+from cdp.warehouse import Warehouse, open_for_reading, open_warehouse, read_copy
 
 HOLD = (
     "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); "
@@ -125,3 +127,27 @@ def test_a_folder_that_may_not_be_written_is_said_so(project: Project) -> None:
             pass
     finally:
         project.folder.chmod(0o700)
+
+
+def test_dbt_waits_again_when_somebody_was_faster(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file was free when looked at, and is taken while dbt reads the project."""
+    with open_warehouse(project) as warehouse:
+        path = warehouse.path
+    holders: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
+
+        @contextmanager
+        def looked_at(project: Project, **settings: Any) -> Iterator[Warehouse]:
+            for holder in holders:
+                holder.kill()
+                holder.wait()
+            with open_warehouse(project, **settings) as warehouse:
+                yield warehouse
+            if not holders:
+                holders.append(stack.enter_context(held(path)))
+
+        monkeypatch.setattr("cdp.dbt.open_warehouse", looked_at)
+        run_dbt(project, "show", ["--quiet", "--log-level-file", "none", "--inline", "select 1"])
+    assert len(holders) == 1

@@ -45,9 +45,9 @@ def test_batches_give_what_union_find_gives(
     Random(SEED).shuffle(events)
     expected = resolve(events)
     for number in range(BATCHES):
-        load(project, "web", [_write(tmp_path / f"{number}.ndjson", events[number::BATCHES])])
+        load(project, "web", [write_events(tmp_path / f"{number}.ndjson", events[number::BATCHES])])
         run(project, "--select", "+profile_merges")
-    assert _graph(project) == expected
+    assert graph_of(project) == expected
     assert _every_issued_id_resolves(project, expected)
 
 
@@ -56,21 +56,21 @@ def test_one_load_gives_the_same_and_no_name_of_a_merged_profile(
 ) -> None:
     """Built whole, with the project's own tests: no stale row, no edge between profiles."""
     events = [event for case in cases for event in case]
-    load(project, "web", [_write(tmp_path / "all.ndjson", events)])
+    load(project, "web", [write_events(tmp_path / "all.ndjson", events)])
     build(
         project, "--select", "+profiles", "+profile_merges", "--exclude-resource-type", "unit_test"
     )
-    assert _graph(project) == resolve(events)
+    assert graph_of(project) == resolve(events)
 
 
 def test_without_any_edge_every_identifier_is_a_profile(project: Project, tmp_path: Path) -> None:
     events = [Event(START, {"anonymous_id": f"a{number}"}) for number in range(5)]
-    load(project, "web", [_write(tmp_path / "alone.ndjson", events)])
+    load(project, "web", [write_events(tmp_path / "alone.ndjson", events)])
     run(project, "--select", "+identity_graph")
-    assert _graph(project) == resolve(events)
+    assert graph_of(project) == resolve(events)
 
 
-def _write(file: Path, events: list[Event]) -> Path:
+def write_events(file: Path, events: list[Event]) -> Path:
     names = {"user_id": "userId", "anonymous_id": "anonymousId"}
     lines = []
     for number, event in enumerate(events):
@@ -90,7 +90,7 @@ def _write(file: Path, events: list[Event]) -> Path:
     return file
 
 
-def _graph(project: Project) -> dict[Node, UUID]:
+def graph_of(project: Project) -> dict[Node, UUID]:
     with open_warehouse(project, read_only=True) as warehouse:
         rows = warehouse.rows(
             "select identifier_type, identifier_value, canonical_profile_id "
