@@ -5,7 +5,10 @@ All cases share one build; each case's identifiers carry its number.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,6 +148,22 @@ def test_a_profile_is_explained_with_messages_and_bridges(built: Built) -> None:
     ]
     assert result.stderr.startswith("one profile, ")
     assert result.stderr.endswith(": 3 hops; without any of the 3 bridges they would be two\n")
+
+
+def test_the_guide_shows_what_is_printed(built: Built, repository: Path) -> None:
+    guide = (repository / "docs" / "explain.md").read_text()
+    shown = re.findall(r"```text\n(.*?)```", guide, re.DOTALL)[0].splitlines()
+    assert shown[0] == "$ cdp identity explain laptop jane@mail.example"
+    result = _cli(built, "laptop", "jane@mail.example", "--format", "csv")
+    printed = [
+        [row["hop"], row["from_value"], row["to_value"], row["message_id"], row["is_bridge"]]
+        for row in csv.DictReader(io.StringIO(result.stdout))
+    ]
+    assert [
+        [words[index] for index in (0, 2, 4, 9, -1)] for words in map(str.split, shown[3:-1])
+    ] == printed
+    # The profile's id is a matter of the graph.
+    assert shown[-1].split(": ")[1:] == result.stderr.rstrip("\n").split(": ")[1:]
 
 
 def test_two_profiles_without_a_chain_show_what_looks_alike(built: Built) -> None:
