@@ -25,7 +25,8 @@ def test_neighbours_are_distinct_values_of_other_types(built_store: BuiltStore) 
         found = find_hubs(built_store.project, warehouse, most=1_000_000, least_neighbours=1)
         rows = warehouse.rows(
             "select event_id, identifier_type, identifier_value "
-            "from main_internal.int_identity__event_identifiers"
+            "from main_internal.int_identity__event_identifiers "
+            "where identifier_id in (select identifier_id from main.identity_graph)"
         )
     events: dict[str, set[Node]] = defaultdict(set)
     for event, kind, value in rows:
