@@ -255,7 +255,8 @@ def suggest_command(
         print_rows(FIELD_COLUMNS, _field_rows(found), output_format)
     say(f"measured {found.messages:,} messages of {found.deliveries:,} deliveries")
     if file is not None:
-        file.write_text(identity_yaml(found), encoding="utf-8")
+        text = identity_yaml(found)
+        file.write_text(text, encoding="utf-8")
         say(f"wrote {file}: {_counted(len(found.rules), 'identifier type')}")
 
 

@@ -42,7 +42,9 @@ def effects(warehouse: Warehouse, rules: Sequence[Rule], *, shared: bool) -> lis
 
     `shared` adds what they give when cookies seen with two or more user ids join nothing.
     """
-    found = []
+    found: list[Effect] = []
+    if not rules:
+        return found
     for count in range(1, len(rules) + 1):
         name = rules[count - 1].type
         found.append(_effect(warehouse, f"{'+ ' if count > 1 else ''}{name}", rules[:count]))

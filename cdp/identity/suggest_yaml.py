@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+import yaml
+
+from cdp.errors import RunError
 from cdp.identity.suggest import Field, Suggestion
 from cdp.identity.suggest_measure import PLACEHOLDER_PATTERN
 
@@ -13,9 +16,21 @@ ALWAYS_BLOCKED = ("-1", "null", "anonymous", "undefined", "none", "nan")
 
 
 def identity_yaml(found: Suggestion) -> str:
-    """YAML that `cdp validate` accepts."""
+    """YAML that `cdp validate` accepts.
+
+    Raises RunError when no field identifies a person.
+    """
+    if not found.rules:
+        raise RunError(
+            "nothing-to-propose",
+            "no field of these events tells people apart",
+            help="'cdp identity suggest' says why each was left out; load more events",
+        )
     blocked = dict.fromkeys((*ALWAYS_BLOCKED, *found.blocked))
-    values = ", ".join(json.dumps(value, ensure_ascii=False) for value in blocked)
+    # Values come from events: only a YAML printer quotes everything that they may hold.
+    values = yaml.safe_dump(
+        list(blocked), default_flow_style=True, default_style='"', allow_unicode=True, width=10**9
+    ).strip()
     lines = [
         f"# Proposed by `cdp identity suggest` from {found.messages:,} messages.",
         "# The order is the priority, highest first. Read it before you use it.",
@@ -24,7 +39,7 @@ def identity_yaml(found: Suggestion) -> str:
         "",
         "# Placeholders that many people share; compared without case.",
         "blocked:",
-        f"  values: [{values}]",
+        f"  values: {values}",
         f'  patterns: ["{PLACEHOLDER_PATTERN}"]',
         "",
         "identifiers:",

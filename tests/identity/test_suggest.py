@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from cdp.catalogue import load_catalogue
@@ -194,6 +195,28 @@ def test_without_events_it_says_to_load(tmp_path: Path) -> None:
         "error[no-events]: there are no events to read identifiers from\n"
         "help: load some with 'cdp load PATH --source NAME'"
     )
+
+
+def test_one_visitor_is_too_few_to_propose_from(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "alone")
+    events = tmp_path / "events.ndjson"
+    events.write_text(_message(1, {"userId": "u1", "anonymousId": "null"}) + "\n")
+    load(project, "web", [events])
+    result = _cli(project, "--write", str(tmp_path / "proposed.yml"))
+    assert str(result.exception) == (
+        "error[nothing-to-propose]: no field of these events tells people apart\n"
+        "help: 'cdp identity suggest' says why each was left out; load more events"
+    )
+    assert not (tmp_path / "proposed.yml").exists()
+    assert [json.loads(line)["note"] for line in result.stdout.splitlines()] == [
+        "has no two values that are not placeholders"
+    ] * 2
+
+
+@pytest.mark.parametrize("value", ['say "hi", [x]: {y} # z', "\x7f\u0085\u2028", "😀", "a\nb", "'"])
+def test_whatever_a_placeholder_holds_the_file_keeps_it(world: World, value: str) -> None:
+    text = identity_yaml(replace(world.found, blocked=(value,)))
+    assert yaml.safe_load(text)["blocked"]["values"][-1] == value
 
 
 def test_a_file_is_never_overwritten(world: World) -> None:
