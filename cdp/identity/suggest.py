@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cdp.errors import RunError
 from cdp.identity.suggest_effect import Effect, Rule, effects
@@ -19,6 +19,7 @@ from cdp.identity.suggest_measure import (
     Measure,
     find_leaves,
     measure,
+    overlap,
     placeholders,
     read_messages,
     read_values,
@@ -33,6 +34,8 @@ MOST_SHARED = 0.3
 """A field of whose values more are seen with several people does not identify one."""
 MOST_VALUES_EACH = 20.0
 """A field of which a person has more values on average is not worth joining by."""
+SAME_VALUES = 0.5
+"""Two fields of one name are one type when so many of the fewer values are in both."""
 LOOKS_ALIKE = 0.8
 """The share of a format from which a field is taken for it."""
 _PERSONAL = re.compile(
@@ -94,6 +97,7 @@ def suggest(
     types = _candidates(find_leaves(warehouse))
     read_values(warehouse, list(types))
     fields = [_judge(one, types[one.path]) for one in measure(warehouse)]
+    fields = _told_apart(warehouse, fields)
     rules = _rules(fields)
     named = {path for rule in rules for path in rule.paths}
     blocked = sorted({value for path, value in placeholders(warehouse) if path in named})
@@ -159,10 +163,32 @@ def _judge(one: Measure, name: str) -> Field:
     return Field(one, name, "; ".join(notes))
 
 
+def _told_apart(warehouse: Warehouse, fields: list[Field]) -> list[Field]:
+    """Fields of one name are one type only when they hold the same values.
+
+    The customer 5 of the shop need not be the customer 5 of the till; an address is an address.
+    """
+    first: dict[str, str] = {}
+    found = []
+    for one in sorted(fields, key=lambda one: (one.measure.path not in _WELL_KNOWN, _cover(one))):
+        path, name = one.measure.path, one.type
+        if name is not None and name not in ("email", "phone"):
+            known = first.setdefault(name, path)
+            if known != path and overlap(warehouse, known, path) < SAME_VALUES:
+                whole = "_".join(_snake(step) for step in path.split("."))
+                one = replace(one, type=whole.removeprefix("context_"))
+        found.append(one)
+    return found
+
+
+def _cover(one: Field) -> tuple[float, str]:
+    return (-one.measure.coverage, one.measure.path)
+
+
 def _rules(fields: Iterable[Field]) -> list[Rule]:
     """One rule a type, the most trusted first; inside a type the path that covers most."""
     by_type: dict[str, list[Field]] = {}
-    for one in sorted(fields, key=lambda one: (-one.measure.coverage, one.measure.path)):
+    for one in sorted(fields, key=_cover):
         if one.type is not None:
             by_type.setdefault(one.type, []).append(one)
     # Only addresses are the same whatever their case; ids may not be.

@@ -108,6 +108,11 @@ def measure(warehouse: Warehouse) -> list[Measure]:
     return [Measure(*row) for row in warehouse.rows(_named(_MEASURES))]
 
 
+def overlap(warehouse: Warehouse, one: str, other: str) -> float:
+    """Of the path with fewer values, the share that the other has too, whatever their case."""
+    return float(warehouse.value(_OVERLAP, [one, other]) or 0)
+
+
 def placeholders(warehouse: Warehouse) -> list[tuple[str, str]]:
     """(path, lower-case value) of the placeholders seen, those of the shipped pattern left out."""
     rows = warehouse.rows(
@@ -222,6 +227,23 @@ update suggest_values set is_placeholder = true where (path, value) in (
         and compared.people > ? * (select count(distinct people.person) from people)
         and compared.people > ? * compared.usual
 )
+"""
+_OVERLAP = """
+with
+
+one as (
+    select distinct lower(value) as value
+    from suggest_values where path = ? and not is_placeholder
+),
+
+other as (
+    select distinct lower(value) as value
+    from suggest_values where path = ? and not is_placeholder
+)
+
+select
+    (select count(*) from one inner join other on one.value = other.value)
+    / nullif(least((select count(*) from one), (select count(*) from other)), 0)
 """
 _MEASURES = r"""
 {people},

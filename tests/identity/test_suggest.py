@@ -213,6 +213,24 @@ def test_one_visitor_is_too_few_to_propose_from(tmp_path: Path) -> None:
     ] * 2
 
 
+def test_fields_of_one_name_are_one_type_when_they_hold_the_same_values(tmp_path: Path) -> None:
+    """The shop's user ids are in `userId` and in `properties.user.id`; the till has its own."""
+    project = new_project(tmp_path / "two")
+    events = tmp_path / "events.ndjson"
+    people = [
+        {"userId": f"u{one}", "properties.user.id": f"U{one}", "traits.userId": f"till{one}"}
+        for one in range(10)
+    ]
+    events.write_text("\n".join(_message(n, one) for n, one in enumerate(people)) + "\n")
+    load(project, "web", [events])
+    with open_warehouse(project, read_only=True) as warehouse:
+        found = suggest(project, warehouse)
+    assert [(rule.type, rule.paths) for rule in found.rules] == [
+        ("user_id", ("properties.user.id", "userId")),
+        ("traits_user_id", ("traits.userId",)),
+    ]
+
+
 @pytest.mark.parametrize("value", ['say "hi", [x]: {y} # z', "\x7f\u0085\u2028", "😀", "a\nb", "'"])
 def test_whatever_a_placeholder_holds_the_file_keeps_it(world: World, value: str) -> None:
     text = identity_yaml(replace(world.found, blocked=(value,)))
