@@ -7,6 +7,7 @@ stdout as dbt users expect it; this module adds nothing to it.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from cdp.project import Project
 from cdp.warehouse import LOCK_WAIT_S, open_warehouse
 
 _LOCKED = "Could not set lock on file"
+_MISSING = re.compile(r"\((\S+)\) depends on a node named '([^']+)' which was not found")
 
 
 def run_dbt(
@@ -48,11 +50,7 @@ def run_dbt(
     if result.success:
         return
     if result.exception is not None:
-        raise RunError(
-            "dbt-failed",
-            f"dbt {command} could not run: {result.exception}",
-            help="run 'cdp validate' and 'cdp compile', then try again",
-        )
+        raise _could_not_run(command, str(result.exception))
     results: Any = result.result
     failed = [one.node.name for one in results if one.status in ("error", "fail")]
     shown = ", ".join(failed[:10])
@@ -60,6 +58,21 @@ def run_dbt(
         "dbt-failed",
         f"dbt {command} finished with {len(failed)} failures: {shown}",
         help="dbt's messages above name the SQL; fix it and run again",
+    )
+
+
+def _could_not_run(command: str, text: str) -> RunError:
+    missing = _MISSING.search(text)
+    if missing:
+        return RunError(
+            "unknown-model",
+            f"{missing[1]} reads the model '{missing[2]}', which does not exist",
+            help="name a model of the dbt project in the definition that this file is made from",
+        )
+    return RunError(
+        "dbt-failed",
+        f"dbt {command} could not run: {text}",
+        help="mend what dbt names; 'cdp doctor' checks the installation and the project",
     )
 
 

@@ -53,7 +53,7 @@ class Project:
     def dialects(self) -> tuple[str, ...]:
         """The SQL dialects that `cdp compile` prints, from `cdp.yml`; the first is the default."""
         problems = Problems()
-        root = read_yaml(self.folder / "cdp.yml", problems)
+        root = read_yaml(self.folder / "cdp.yml", problems, may_be_empty=True)
         problems.raise_if_any()
         if root is None:
             return ("duckdb",)

@@ -8,6 +8,7 @@ out: they are large, and the warehouse has them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from cdp.project import Project
@@ -17,10 +18,14 @@ EVENT_GRAIN = frozenset({"profile_events"})
 AUDIENCE_PREFIX = "audience__"
 
 
-def publish(project: Project, warehouse: Warehouse) -> Path:
+def publish(
+    project: Project, warehouse: Warehouse, left_out: Callable[[str], object] = lambda name: None
+) -> Path:
     """Copy the public tables and replace the read copy with them, atomically.
 
-    Views become tables, and each audience a view over the memberships.
+    Views become tables, and each audience a view over the memberships. A view that reads what
+    is no longer there is left out, and `left_out` is told its name: dbt drops no view whose
+    definition was removed, and one that is stale must not keep readers from a new copy.
     Returns the path of the copy.
     """
     final = read_copy(warehouse.path)
@@ -41,8 +46,10 @@ def publish(project: Project, warehouse: Warehouse) -> Path:
     try:
         warehouse.execute(f"create schema if not exists published.{_quoted(schema)}")
         for name in names:
-            if name not in EVENT_GRAIN and not name.startswith(AUDIENCE_PREFIX):
-                _copy_table(warehouse, schema, name)
+            if name in EVENT_GRAIN or name.startswith(AUDIENCE_PREFIX):
+                continue
+            if not _copy_table(warehouse, schema, name):
+                left_out(name)
         if "audience_memberships" in names:
             for name in names:
                 if name.startswith(AUDIENCE_PREFIX):
@@ -53,11 +60,18 @@ def publish(project: Project, warehouse: Warehouse) -> Path:
     return final
 
 
-def _copy_table(warehouse: Warehouse, schema: str, name: str) -> None:
+def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
+    """Whether it could be copied: not when it is a view of what is no longer there."""
+    import duckdb
+
     table = f"{_quoted(schema)}.{_quoted(name)}"
-    warehouse.execute(
-        f"create table published.{table} as from {table}"  # names come from the catalogue
-    )
+    try:
+        warehouse.execute(
+            f"create table published.{table} as from {table}"  # names come from the catalogue
+        )
+    except (duckdb.BinderException, duckdb.CatalogException):
+        return False
+    return True
 
 
 def _create_audience(warehouse: Warehouse, schema: str, name: str) -> None:

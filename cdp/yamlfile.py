@@ -65,7 +65,7 @@ class Node:
         return "nothing" if value is None else "text"
 
 
-def read_yaml(path: Path, problems: Problems) -> Node | None:
+def read_yaml(path: Path, problems: Problems, *, may_be_empty: bool = False) -> Node | None:
     """The document in a file, or None when it is missing, unreadable, broken or empty."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -90,7 +90,16 @@ def read_yaml(path: Path, problems: Problems) -> Node | None:
         # The loader already refuses control characters when it is made.
         loader = _Loader(text)
         root = loader.get_single_node()
-        return None if root is None else _convert(root, loader, path, problems)
+        if root is not None:
+            return _convert(root, loader, path, problems)
+        if not may_be_empty:
+            problems.add(
+                "empty-file",
+                f"{path.name} says nothing",
+                Location(path),
+                "write a definition into it, or remove the file",
+            )
+        return None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)

@@ -113,6 +113,19 @@ def test_missing_and_unreadable_files_are_said_so(tmp_path: Path) -> None:
     assert problems.found[1].slug == "unreadable-file"
 
 
+def test_an_empty_definition_is_a_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "vip.yml"
+    file.write_text("# nothing yet\n")
+    problems = Problems()
+    assert read_yaml(file, problems) is None
+    assert [one.render() for one in problems.found] == [
+        (
+            f"error[empty-file]: vip.yml says nothing\n  --> {file}\n"
+            "help: write a definition into it, or remove the file"
+        )
+    ]
+
+
 def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
     file = tmp_path / "x.yml"
     file.write_text(

@@ -116,11 +116,12 @@ def preview_audience(project: Project, name: str, sample: int, output_format: st
     """
     from cdp.audiences.report import find_audience, preview
     from cdp.catalogue import load_catalogue
-    from cdp.warehouse import open_for_reading
+    from cdp.warehouse import open_warehouse
 
     catalogue = load_catalogue(project)
     audience = find_audience(catalogue, name)
-    with open_for_reading(project) as warehouse:
+    # The features are private and not in the read copy, so this waits for a writer.
+    with open_warehouse(project, read_only=True) as warehouse:
         found = preview(warehouse, project, catalogue, audience, sample)
     print_rows(["canonical_profile_id"], [(one,) for one in found.profiles], output_format)
     when = f" as of {found.as_of} UTC" if found.as_of else ""

@@ -34,5 +34,9 @@ def command(project: Project, lock_wait: float, dbt_arguments: tuple[str, ...]) 
         from cdp.warehouse import open_warehouse
 
         with open_warehouse(project, lock_wait_s=lock_wait) as warehouse:
-            copy = publish(project, warehouse)
+            copy = publish(project, warehouse, _say_left_out)
         say(f"published {copy.name} for readers")
+
+
+def _say_left_out(name: str) -> None:
+    say(f"left out of the copy: {name}, a view of columns that are gone; drop it")

@@ -102,6 +102,7 @@ def _render(model: str, *, is_incremental: bool) -> str:
             this="audience_transitions",
             is_incremental=lambda: is_incremental,
             cdp_as_of=lambda: "cast('2000-01-01' as timestamp)",
+            cdp_refuse_earlier_clock=lambda history, column: "",
             dbt=SimpleNamespace(type_string=lambda: "text"),
             invocation_id="run",
         )

@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cdp.cli import cli
-from cdp.errors import CdpError
+from cdp.dbt import run_dbt
+from cdp.errors import CdpError, RunError
 from cdp.project import Project
 from tests.conftest import BuiltStore
+from tests.projects import compile_here
 
 
 def invoke(*arguments: str) -> Result:
@@ -148,3 +150,18 @@ def test_upgrade_refreshes_the_package_and_nothing_else(project: Project) -> Non
     assert invoke("init", "--upgrade", str(project.folder)).exit_code == 0
     assert macro.read_text() == original
     assert trait.read_text().endswith("# mine\n")
+
+
+def test_a_sync_of_a_model_that_does_not_exist_names_both(project: Project) -> None:
+    (project.definitions / "syncs" / "stock.yml").write_text(
+        "name: stock\ndescription: Stock.\nfrom: {model: no_such_model}\n"
+        "destination: exports\nkey: sku\nfields: {sku: {column: sku}}\n"
+    )
+    compile_here(project)
+    with pytest.raises(RunError) as caught:
+        run_dbt(project, "parse", ["--quiet", "--log-level-file", "none"])
+    assert str(caught.value) == (
+        "error[unknown-model]: models/syncs/generated/sync__stock.sql reads the model "
+        "'no_such_model', which does not exist\n"
+        "help: name a model of the dbt project in the definition that this file is made from"
+    )

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from cdp.dbt import run_dbt
@@ -86,8 +87,6 @@ def test_publishing_replaces_the_copy_in_one_step(project: Project) -> None:
         warehouse.execute("create table main.profiles as select 1 as canonical_profile_id")
         warehouse.execute("create view main.profile_events as select 1 as event_id")
         copy = publish(project, warehouse)
-        import duckdb
-
         with duckdb.connect(str(copy), read_only=True) as reader:
             warehouse.execute("update main.profiles set canonical_profile_id = 2")
             publish(project, warehouse)
@@ -97,6 +96,19 @@ def test_publishing_replaces_the_copy_in_one_step(project: Project) -> None:
         tables = reader.execute("select table_name from information_schema.tables").fetchall()
         assert tables == [("profiles",)], "events stay in the warehouse"
     assert not copy.with_name(copy.name + ".new").exists()
+
+
+def test_a_view_of_what_is_gone_does_not_stop_publishing(project: Project) -> None:
+    """dbt drops no view whose definition was removed, and its columns may have gone since."""
+    with open_warehouse(project) as warehouse:
+        warehouse.execute("create table main.profiles as select 1 as canonical_profile_id, 2 as x")
+        warehouse.execute("create view main.sync__old as select x from main.profiles")
+        warehouse.execute("alter table main.profiles drop column x")
+        left_out: list[str] = []
+        copy = publish(project, warehouse, left_out.append)
+    assert left_out == ["sync__old"]
+    with duckdb.connect(str(copy), read_only=True) as reader:
+        assert reader.execute("from main.profiles").fetchall() == [(1,)]
 
 
 def test_a_file_that_is_no_database_is_said_so(project: Project) -> None:

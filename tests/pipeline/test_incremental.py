@@ -7,6 +7,9 @@ import random
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+from cdp.errors import RunError
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
 from tests.projects import build, compile_here, fingerprints, load, run
@@ -31,6 +34,22 @@ def test_batches_in_any_order_equal_a_full_refresh(
         assert fingerprints(project, warehouse) == incremental
         assert warehouse.value("select count(*) from main_internal.stg_events") == 20_646
     assert incremental["audience_memberships"][0] > 0
+
+
+def test_a_clock_set_back_writes_no_history(
+    project: Project, store_data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    load(project, "web", [store_data / "web" / "events-00.ndjson.gz"])
+    run(project, "--vars", AS_OF)
+    with pytest.raises(RunError, match="audience_transitions"):
+        run(project, "--vars", '{"cdp_as_of": "2026-06-01"}')
+    assert "error[clock-set-back]: cdp_as_of is 2026-06-01" in capfd.readouterr().out
+    with open_warehouse(project, read_only=True) as warehouse:
+        assert warehouse.rows(
+            "select distinct transition, cast(transitioned_at as varchar) "
+            "from main.audience_transitions"
+        ) == [("entered", "2026-09-01 00:00:00")]
+    run(project, "--vars", AS_OF)
 
 
 def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: Path) -> None:

@@ -9,6 +9,7 @@
     on_schema_change='append_new_columns',
     full_refresh=false
 ) }}
+{{- cdp_refuse_earlier_clock(this, 'transitioned_at') }}
 
 with
 
