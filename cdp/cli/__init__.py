@@ -23,6 +23,7 @@ COMMANDS = {
     "sync": "Send audiences and profiles to destinations",
     "audience": "List, show and preview audiences",
     "profile": "Look at one profile",
+    "identity": "Explain and examine identity",
     "doctor": "Check the installation and the project",
     "demo": "See everything work on a small store",
 }
