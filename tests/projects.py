@@ -19,6 +19,7 @@ COMPARED = {
     "internal": (
         "stg_events",
         "int_identity__event_identifiers",
+        "int_identity__replay",
         "int_profiles__identify_traits",
         "event__order_completed",
         "event__product_added",
@@ -26,6 +27,7 @@ COMPARED = {
     ),
     "public": (
         "identity_graph",
+        "identity_decisions",
         "profile_merges",
         "profiles",
         "user_identifiers",
@@ -73,9 +75,9 @@ def fingerprints(
     """Per table its row count and a hash of all rows, whatever their order.
 
     `load_id` differs between loading in one batch or several, and `entered_at` is when a
-    run saw something; both are left out, as are the columns `without`.
+    run saw something, and a profile's number means nothing; they are left out, as are the columns `without`.
     """
-    left_out = {"load_id", "entered_at", *without}
+    left_out = {"load_id", "entered_at", "profile_number", *without}
     found = {}
     for layer, tables in COMPARED.items():
         schema = project.schema(layer)
