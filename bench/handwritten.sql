@@ -224,8 +224,9 @@ with
 said as (
     select
         owner_id, occurred_at, source, message_id,
-        unnest(['email', 'name', 'plan']) as trait_name,
-        unnest(traits ->> ['$.email', '$.name', '$.plan']) as trait_value
+        unnest(['email', 'firstName', 'lastName', 'plan', 'createdAt']) as trait_name,
+        unnest(traits ->> ['$.email', '$.firstName', '$.lastName', '$.plan', '$.createdAt'])
+            as trait_value
     from events
     where type = 'identify'
 )
@@ -252,7 +253,7 @@ select
     count(*) as order_count,
     count(*) filter (occurred_at >= getvariable('as_of') - interval 90 day) as orders_90d,
     count(*) filter (occurred_at >= getvariable('as_of') - interval 30 day) as orders_30d,
-    sum((properties ->> '$.revenue')::decimal(38, 6)) filter (properties ->> '$.currency' = 'EUR')
+    sum((properties ->> '$.revenue')::decimal(18, 6)) filter (properties ->> '$.currency' = 'EUR')
         as lifetime_value,
     count(properties ->> '$.revenue') filter (properties ->> '$.currency' = 'EUR') as euro_count,
     min(occurred_at) as first_order_at,
@@ -293,7 +294,7 @@ by_category as (
         count(*) as view_count,
         max(occurred_at) as last_viewed_at,
         count(*) filter (occurred_at >= getvariable('as_of') - interval 30 day) as views_30d,
-        count(*) filter (fields[2]::decimal(38, 6) > 100) as expensive_views
+        count(*) filter (fields[2]::decimal(18, 2) > 100) as expensive_views
     from viewed
     group by all
 )
@@ -310,6 +311,19 @@ from by_category
 group by canonical_profile_id;
 
 create table computed_traits as
+with
+
+people as (
+    select
+        canonical_profile_id,
+        max(trait_value) filter (trait_name = 'plan') as plan,
+        max(trait_value) filter (trait_name = 'firstName') as first_name,
+        (max(trait_value) filter (trait_name = 'createdAt'))::timestamp as signed_up_at
+    from user_traits
+    where trait_name in ('plan', 'firstName', 'createdAt')
+    group by canonical_profile_id
+)
+
 select
     profiles.canonical_profile_id,
     coalesce(orders.order_count, 0) as order_count,
@@ -321,9 +335,9 @@ select
     views.last_category,
     views.favourite_category,
     views.viewed_categories,
-    plans.trait_value as plan,
-    null::varchar as first_name,
-    null::timestamp as signed_up_at,
+    people.plan,
+    people.first_name,
+    people.signed_up_at,
     profiles.is_anonymous,
     coalesce(orders.orders_30d, 0) as orders_30d,
     coalesce(carts.added_30d, 0) as added_30d,
@@ -333,8 +347,7 @@ from profiles
 left join orders using (canonical_profile_id)
 left join carts using (canonical_profile_id)
 left join views using (canonical_profile_id)
-left join user_traits as plans
-    on profiles.canonical_profile_id = plans.canonical_profile_id and plans.trait_name = 'plan';
+left join people using (canonical_profile_id);
 
 -- phase: audiences
 create table audience_memberships as

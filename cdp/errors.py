@@ -10,6 +10,7 @@ that escapes is a bug and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,8 +131,9 @@ def _by_place(problem: Problem) -> tuple[str, int, int]:
 
 def _display(path: Path) -> str:
     try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
+        # Path.resolve raises where links lead in a circle, and an error must always print.
+        return Path(os.path.realpath(path)).relative_to(Path.cwd()).as_posix()
+    except (OSError, ValueError):
         return path.as_posix()
 
 

@@ -85,8 +85,10 @@ def read_yaml(path: Path, problems: Problems) -> Node | None:
             "check that it is a UTF-8 text file and that you may read it",
         )
         return None
-    loader = _Loader(text)
+    loader = None
     try:
+        # The loader already refuses control characters when it is made.
+        loader = _Loader(text)
         root = loader.get_single_node()
         return None if root is None else _convert(root, loader, path, problems)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -101,7 +103,8 @@ def read_yaml(path: Path, problems: Problems) -> Node | None:
         )
         return None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
 
 
 def _convert(node: yaml.Node, loader: _Loader, path: Path, problems: Problems) -> Node:

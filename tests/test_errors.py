@@ -76,6 +76,15 @@ def test_all_mistakes_of_a_file_come_together_in_the_order_of_the_lines(tmp_path
             ),
         ),
         (
+            "a: \0\n",
+            (
+                "error[invalid-yaml]: x.yml is not valid YAML: "
+                "unacceptable character #x0000: special characters are not allowed\n"
+                "  --> {file}\n"
+                "help: check the indentation and the quotes of this line"
+            ),
+        ),
+        (
             "a: 1\na: 2\n",
             (
                 "error[duplicate-key]: 'a' is given twice\n  --> {file}:2:1\n   2 | a: 2\n"
@@ -123,16 +132,16 @@ def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
     assert [one.render() for one in problems.found] == [
         (
             f"error[invalid-name]: thing has the name 'Not A Name'\n  --> {file}:1:7\n"
-            "   1 | name: Not A Name\nhelp: use lower-case letters, digits and '_', starting with a "
-            "letter, at most 60 characters"
+            "   1 | name: Not A Name\nhelp: use lower-case letters, digits and '_', starting "
+            "with a letter, at most 60 characters"
         ),
         (
             f"error[out-of-range]: 'count' of thing is -1\n  --> {file}:2:8\n   2 | count: -1\n"
             "help: use 0 or more"
         ),
         (
-            f"error[wrong-type]: 'flag' of thing must be true or false, not text\n  --> {file}:3:7\n"
-            "   3 | flag: 'yes'\nhelp: write true or false"
+            "error[wrong-type]: 'flag' of thing must be true or false, not text\n"
+            f"  --> {file}:3:7\n   3 | flag: 'yes'\nhelp: write true or false"
         ),
         (
             f"error[wrong-type]: 'whole' of thing must be a whole number, not a number\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,13 +90,13 @@ def _print(report: DemoReport, folder: Path) -> None:
     ):
         click.echo(f"  {f'{folder}/{path}':<30}  {note}")
     _heading("Try next")
-    for text in (
-        f"cd {folder}",
-        "cdp audience show vip_customers",
-        f"cdp profile show {report.example_user}",
-        "cdp sync plan vip_customers_to_csv",
+    program = "cdp" if shutil.which("cdp") else sys.argv[0]
+    for words in (
+        "audience show vip_customers",
+        f"profile show {report.example_user}",
+        "sync plan vip_customers_to_csv",
     ):
-        click.echo(f"  {text}")
+        click.echo(f"  {program} {words} --project-dir {folder}")
 
 
 def _heading(text: str) -> None:

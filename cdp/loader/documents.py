@@ -24,6 +24,7 @@ from cdp.loader.strict import (
 BAD = "bad_request"
 EMPTY = ("empty_batch", "the batch holds no messages")
 NO_BATCH = (BAD, "'batch' is not a list")
+NOT_CLOSED = (BAD, "the array is not closed: the end of the file is missing")
 # Keys of a batch body that its items inherit; objects merge key by key and the item wins.
 INHERITED_OBJECTS = ("context", "integrations")
 INHERITED = ("sentAt", "receivedAt")
@@ -138,12 +139,14 @@ def read_documents(blocks: Iterator[str]) -> Iterator[Entry]:
     """The messages of arrays and batch bodies that may span lines, as they arrive.
 
     What follows a syntax error cannot be told apart and becomes one refusal, at the
-    line where the broken value starts.
+    line where the broken value starts. So does the end of an array that is not closed:
+    the file was cut off there.
     """
     reader = _Reader(blocks)
-    item = 1
+    item, depth = 1, 0
     while (start := reader.next_character()) is not None:
         if start in "[,]":
+            depth += {"[": 1, ",": 0, "]": -1}[start]
             reader.skip()
             continue
         line_number = reader.line_number
@@ -155,6 +158,8 @@ def read_documents(blocks: Iterator[str]) -> Iterator[Entry]:
         for entry in messages(value, line_number, item):
             yield entry
             item = entry.item + 1
+    if depth > 0:
+        yield Entry(reader.line_number, item, "", *NOT_CLOSED)
 
 
 class _Reader:

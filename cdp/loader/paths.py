@@ -6,6 +6,7 @@ Owns the recognised endings. Does not open files.
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,8 +52,13 @@ def _expand(path: str | Path, source: Source) -> list[Path]:
     files: list[Path] = []
     for name in sorted(glob.glob(str(path), recursive=True)):
         match = Path(name)
-        files.extend(_below(match, source) if match.is_dir() else [match.resolve()])
+        files.extend(_below(match, source) if match.is_dir() else [_resolved(match)])
     return files
+
+
+def _resolved(path: Path) -> Path:
+    """Without links; a link that leads nowhere, or in a circle, stays for the reader to refuse."""
+    return Path(os.path.realpath(path))
 
 
 def _below(folder: Path, source: Source) -> list[Path]:

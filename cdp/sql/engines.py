@@ -10,7 +10,17 @@ from __future__ import annotations
 from sqlglot import exp
 
 from cdp.sql.model import COLUMN_TYPES
-from cdp.sql.types import BOOLEAN, DECIMAL, FLOAT, GREATEST_INTEGER, INTEGER, STRING, TIMESTAMP
+from cdp.sql.types import (
+    BOOLEAN,
+    DECIMAL,
+    DECIMAL_DIGITS,
+    DECIMAL_PLACES,
+    FLOAT,
+    GREATEST_INTEGER,
+    INTEGER,
+    STRING,
+    TIMESTAMP,
+)
 
 _NUMBER = r"^\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
 _TIME = (
@@ -25,6 +35,12 @@ _REAL_DAY = (
     r"|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)"
     r"-02-29)" + _TIME + "$"
 )
+
+# A number is read through a type that is too narrow for what no sum of many may hold.
+_NARROW_DECIMALS = {
+    "duckdb": f"decimal({DECIMAL_DIGITS + DECIMAL_PLACES}, {DECIMAL_PLACES})",
+    "snowflake": f"number({DECIMAL_DIGITS + DECIMAL_PLACES}, {DECIMAL_PLACES})",
+}
 
 
 def cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
@@ -51,11 +67,15 @@ def typed(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
 
 def _number(text: exp.Expr, kind: str, dialect: str) -> exp.Expr:
     if dialect in _WITHOUT_TRY:
-        size = exp.func("abs", cast(text, FLOAT, dialect))
-        small = exp.LT(this=size, expression=_digits("1e32"))
-        inner = exp.Case().when(small, cast(text, kind, dialect))
+        inner = cast(text, kind, dialect)
+        if kind == DECIMAL:
+            size = exp.func("abs", cast(text, FLOAT, dialect))
+            small = exp.LT(this=size, expression=_digits(f"1e{DECIMAL_DIGITS}"))
+            inner = exp.Case().when(small, inner)
         return exp.Case().when(_matches(text, _NUMBER), inner)
     attempt = _try(text, kind, dialect)
+    if kind == DECIMAL and dialect in _NARROW_DECIMALS:
+        attempt = cast(_try_as(text, _NARROW_DECIMALS[dialect], dialect), kind, dialect)
     if dialect == "duckdb" and kind == DECIMAL:
         # DuckDB alone reads 1_000 as a number; a pattern would cost more than the cast.
         plain = exp.StrPosition(this=text.copy(), substr=_text("_")).eq(_digits("0"))
@@ -101,6 +121,16 @@ def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
         return exp.Case().when(_matches(text, _MOMENT), _call("make_timestamp", micros))
     utc = _call("convert_timezone", _text("UTC"), _call("try_to_timestamp_tz", whole))
     return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
+
+
+def total(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    """The sum of a group. A sum of whole numbers that no integer holds is missing, not an error."""
+    summed = exp.Sum(this=value)
+    if kind != INTEGER:
+        return cast(summed, kind, dialect)
+    greatest = _digits(str(2**63 - 1))
+    fits = exp.Between(this=summed.copy(), low=exp.Neg(this=greatest), high=greatest.copy())
+    return exp.Case().when(fits, cast(summed, kind, dialect))
 
 
 def sorted_list(value: exp.Expr, condition: exp.Expr | None, dialect: str) -> exp.Expr:

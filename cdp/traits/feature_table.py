@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp, select
 
 from cdp.features import Feature, FeaturePlan, ProfileFeature
-from cdp.sql.engines import binary, cast, sorted_list, typed
+from cdp.sql.engines import binary, cast, sorted_list, total, typed
 from cdp.sql.events import Property
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.predicates import all_of, in_window, is_present, operator_test
@@ -243,12 +243,12 @@ class _Table:
             return exp.Min(this=value)
         if feature.aggregate == "maximum":
             return exp.Max(this=value)
-        total = exp.Sum(this=value)
         if feature.aggregate == "average":
             # Divided at the end: the mean of decimals does not depend on the order of rows.
             count = exp.func("nullif", exp.Count(this=value.copy()), exp.Literal.number(0))
-            return cast(exp.Div(this=total, expression=count), kind, self.dialect)
-        return cast(total, kind, self.dialect)
+            mean = exp.Div(this=exp.Sum(this=value), expression=count)
+            return cast(mean, kind, self.dialect)
+        return total(value, kind, self.dialect)
 
     def _only(self, value: exp.Expr, feature: Feature) -> exp.Expr:
         """The one value that is not null."""

@@ -139,16 +139,19 @@
     {%- set result = make_intermediate_relation(target_relation) -%}
     {%- set labels = cdp_work_table(this, 'map_0') -%}
     {%- do adapter.drop_relation(result) -%}
-    {%- call statement('main') -%}
-        create table {{ result }} as
-        {% if state.rounds > 0 -%}
+    {%- set components -%}
+        {%- if state.rounds > 0 -%}
         select n.id as identifier_id, cast(coalesce(l.label, -n.node) as bigint) as component_id
         from {{ nodes }} as n
         left join {{ labels }} as l on n.node = l.node
         {%- else -%}
         select n.id as identifier_id, cast(-n.node as bigint) as component_id from {{ nodes }} as n
-        {%- endif %}
-    {%- endcall -%}
+        {%- endif -%}
+    {%- endset -%}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent(components) -%}
+    {%- endif -%}
+    {%- call statement('main') -%} create table {{ result }} as {{ components }} {%- endcall -%}
     {%- do adapter.drop_relation(labels) -%}
     {%- do adapter.drop_relation(nodes) -%}
     {%- do adapter.drop_relation(edges) -%}

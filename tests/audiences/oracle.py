@@ -230,7 +230,10 @@ def typed(text: str | None, kind: str) -> Any:
         return moment(text)
     if not NUMBER.fullmatch(text):
         return None
-    number = Decimal(text.strip()).quantize(MICRO, ROUND_HALF_UP)
+    number = Decimal(text.strip())
+    if abs(number) >= 10**20:
+        return None
+    number = number.quantize(MICRO, ROUND_HALF_UP)
     if kind == "integer":
         return int(number) if number == int(number) and abs(number) < 2**53 else None
     return number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -104,3 +105,32 @@ def test_a_path_that_some_engine_reads_otherwise_is_refused(tmp_path: Path, path
     }
     found = problems_of(tmp_path, {"traits/some.yml": yaml.safe_dump({"traits": [trait]})})
     assert found.startswith(f"error[invalid-path]: trait 't' has the property path {path!r}")
+
+
+def test_absurd_numbers_stop_no_build(tmp_path: Path) -> None:
+    """Anybody may send events: what no sum could hold counts as missing."""
+    kinds = ("decimal", "integer", "float")
+    traits = [
+        {"name": f"{aggregate}_{kind}", "description": "A.", "event": "Bought", "property": "price"}
+        | {"aggregate": aggregate, "type": kind}
+        for aggregate, kind in [*(("sum", one) for one in kinds), ("average", "decimal")]
+    ]
+    catalogue = catalogue_of(tmp_path, {"traits/some.yml": yaml.safe_dump({"traits": traits})})
+    # 9e31 fits a decimal, and three of them fit no sum; 1,100 of the last exceed 64 bits.
+    prices = [9e31, -9e31, 1e19, "1e99", 2.5] * 3 + [2**53 - 1] * 1_100
+    world = World(
+        [Profile("p", False, {})],
+        [
+            Event("p", "Bought", LAST_YEAR, f"m{number}", {"price": price})
+            for number, price in enumerate(prices)
+        ],
+        AS_OF,
+        catalogue.traits,
+        catalogue.audiences,
+    )
+    with duckdb.connect(":memory:") as connection:
+        stub_warehouse.build(connection.execute, world, catalogue, "duckdb")
+        found = connection.execute(
+            "select sum_decimal, sum_integer, sum_float > 1e99 from computed_traits"
+        ).fetchall()
+    assert found == [(3 * 10**19 + Decimal("7.5") + 1_100 * (2**53 - 1), None, True)]

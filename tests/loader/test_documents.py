@@ -128,3 +128,13 @@ def test_deep_nesting_is_refused_and_harms_nothing(shop: Shop, levels: int, wrap
     item = f'{{"type":"identify","userId":"u","messageId":"m","traits":{deep}}}'
     result = shop.load(shop.write("a.ndjson", wrap.format(item)))
     assert (result.event_count, result.rejected_count) == ((1, 0) if levels < 200 else (0, 1))
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_an_array_that_is_cut_off_between_messages_is_told(shop: Shop, cut: int) -> None:
+    """Every message before the cut is whole: only the missing end can tell."""
+    text = "[" + ",\n".join(map(json.dumps, THREE[:cut]))
+    shop.load(shop.write("a.json", text))
+    assert shop.events("message_id") == [(f"m{n + 1}",) for n in range(cut)]
+    reason = "the array is not closed: the end of the file is missing"
+    assert shop.rejected() == [(cut, "bad_request", reason)]

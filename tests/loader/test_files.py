@@ -149,3 +149,13 @@ def test_a_file_that_changes_while_it_is_read(shop: Shop, monkeypatch: pytest.Mo
         "  --> a.ndjson\n"
         "help: let its writer finish, then load it again"
     )
+
+
+def test_a_link_in_a_circle_is_refused_as_a_file_that_cannot_be_read(
+    shop: Shop, tmp_path: Path
+) -> None:
+    link = tmp_path / "circle.ndjson"
+    link.symlink_to(link)
+    with pytest.raises(RunError) as caught:
+        shop.load(link)
+    assert str(caught.value).startswith("error[unreadable-file]: circle.ndjson cannot be read: ")

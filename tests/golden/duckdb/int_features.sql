@@ -230,20 +230,20 @@ select
     case
         when case
             when strpos(profile_traits.profile_trait__age__integer, '_') = 0
-            then try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
+            then cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6))
         end = floor(
             case
                 when strpos(profile_traits.profile_trait__age__integer, '_') = 0
-                then try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
+                then cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6))
             end
         )
         and case
             when strpos(profile_traits.profile_trait__age__integer, '_') = 0
-            then try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
+            then cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6))
         end between -9007199254740991 and 9007199254740991
         then cast(case
             when strpos(profile_traits.profile_trait__age__integer, '_') = 0
-            then try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
+            then cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6))
         end as bigint)
     end as profile_trait__age__integer,
     case

@@ -228,9 +228,11 @@ select
     coalesce(order_completed_totals.order_completed__count__1d, 0) as order_completed__count__1d,
     profile_traits.profile_trait__plan,
     case
-        when try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6)) = floor(try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6)))
-        and try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6)) between -9007199254740991 and 9007199254740991
-        then cast(try_cast(profile_traits.profile_trait__age__integer as decimal(38, 6)) as decimal(38, 0))
+        when cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6)) = floor(
+            cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6))
+        )
+        and cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6)) between -9007199254740991 and 9007199254740991
+        then cast(cast(try_cast(profile_traits.profile_trait__age__integer as decimal(26, 6)) as decimal(38, 6)) as decimal(38, 0))
     end as profile_trait__age__integer,
     case
         when profile_traits.profile_trait__has_app__boolean = 'true'

@@ -231,14 +231,14 @@ select
         when case
             when profile_traits.profile_trait__age__integer rlike '^\\s*[-+]?([0-9]{1,32}(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]{1,2})?\\s*$'
             then case
-                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e32
+                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e20
                 then cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
             end
         end = floor(
             case
                 when profile_traits.profile_trait__age__integer rlike '^\\s*[-+]?([0-9]{1,32}(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]{1,2})?\\s*$'
                 then case
-                    when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e32
+                    when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e20
                     then cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
                 end
             end
@@ -246,14 +246,14 @@ select
         and case
             when profile_traits.profile_trait__age__integer rlike '^\\s*[-+]?([0-9]{1,32}(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]{1,2})?\\s*$'
             then case
-                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e32
+                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e20
                 then cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
             end
         end between -9007199254740991 and 9007199254740991
         then cast(case
             when profile_traits.profile_trait__age__integer rlike '^\\s*[-+]?([0-9]{1,32}(\\.[0-9]*)?|\\.[0-9]+)([eE][-+]?[0-9]{1,2})?\\s*$'
             then case
-                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e32
+                when abs(cast(profile_traits.profile_trait__age__integer as double)) < 1e20
                 then cast(profile_traits.profile_trait__age__integer as decimal(38, 6))
             end
         end as bigint)
