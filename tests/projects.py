@@ -74,8 +74,9 @@ def fingerprints(
 ) -> dict[str, Any]:
     """Per table its row count and a hash of all rows, whatever their order.
 
-    `load_id` differs between loading in one batch or several, and `entered_at` is when a
-    run saw something, and a profile's number means nothing; they are left out, as are the columns `without`.
+    `load_id` differs between loading in one batch or several, `entered_at` is when a run
+    saw something, and a profile's number means nothing; these are left out, as are the
+    columns `without`.
     """
     left_out = {"load_id", "entered_at", "profile_number", *without}
     found = {}
