@@ -118,9 +118,22 @@
     {%- do cdp_replace_table(work.steps, steps) -%}
 {%- endmacro -%}
 
+{%- macro cdp_new_table(relation, sql) -%}
+    {{ return(['drop table if exists ' ~ relation, 'create table ' ~ relation ~ ' as ' ~ sql]) }}
+{%- endmacro -%}
+
+{#- Statements one after another; in one call where the engine takes several, for a round of
+    small tables costs more in calls than in work. -#}
+{%- macro cdp_run_script(statements) -%}
+    {%- set at_once = target.type in ('duckdb', 'postgres') -%}
+    {%- for one in ([statements | join(';\n')] if at_once else statements) -%}
+        {%- call statement() -%} {{ one }} {%- endcall -%}
+    {%- endfor -%}
+{%- endmacro -%}
+
 {#- Step 1: every identifier of an undecided event, the profile it is in (its label), and whether
     it is in the prefix that the event would keep. -#}
-{%- macro cdp_replay_judge(work, has_windows) -%}
+{%- macro cdp_replay_judge(script, work, has_windows) -%}
     {%- set judged -%}
         with
         touched as (
@@ -208,11 +221,11 @@
         from touched as t
         left join broken as b on t.event_number = b.event_number and b.turn = 1
     {%- endset -%}
-    {%- do cdp_replace_table(work.judged, judged) -%}
+    {%- do script.extend(cdp_new_table(work.judged, judged)) -%}
 {%- endmacro -%}
 
 {#- Steps 2 and 3: the events that are decided in this round, and the label they leave. -#}
-{%- macro cdp_replay_decide(work) -%}
+{%- macro cdp_replay_decide(script, work) -%}
     {%- set decided -%}
         with
         prefixes as (
@@ -252,9 +265,9 @@
         from prefixes as p
         where p.target = p.greatest_label and p.is_added = 1
     {%- endset -%}
-    {%- do cdp_replace_table(work.decided, decided) -%}
+    {%- do script.extend(cdp_new_table(work.decided, decided)) -%}
     {#- step: 1 created, 2 attached, 3 merged, 4 demoted -#}
-    {%- call statement() -%}
+    {%- set note -%}
         insert into {{ work.log }}
         select
             j.event_number,
@@ -272,10 +285,11 @@
             j.is_kept = 0
             or (d.is_applied = 1 and j.is_added = 0)
             or (d.is_applied = 1 and j.turn = 1 and j.place > d.first_added)
-    {%- endcall -%}
+    {%- endset -%}
+    {%- do script.append(note) -%}
 {%- endmacro -%}
 
-{%- macro cdp_replay_apply(work) -%}
+{%- macro cdp_replay_apply(script, work) -%}
     {%- set members -%}
         select
             m.node,
@@ -290,14 +304,14 @@
             where j.is_kept = 1 and j.turn = 1 and d.is_applied = 1
         ) as a on m.label = a.label
     {%- endset -%}
-    {%- do cdp_replace_table(work.next_members, members) -%}
+    {%- do script.extend(cdp_new_table(work.next_members, members)) -%}
     {%- set steps -%}
         select s.event_number, s.node, s.occurred_at, s.place
         from {{ work.steps }} as s
         left join {{ work.decided }} as d on s.event_number = d.event_number
         where d.event_number is null
     {%- endset -%}
-    {%- do cdp_replace_table(work.next_steps, steps) -%}
+    {%- do script.extend(cdp_new_table(work.next_steps, steps)) -%}
 {%- endmacro -%}
 
 {%- macro cdp_replay_result(work) -%}
@@ -338,9 +352,11 @@
     {%- do cdp_replay_steps(work, has_windows) -%}
     {%- set state = namespace(left=cdp_scalar('select count(*) from ' ~ work.steps), rounds=0) -%}
     {%- for round in range(most_rounds) if state.left > 0 -%}
-        {%- do cdp_replay_judge(work, has_windows) -%}
-        {%- do cdp_replay_decide(work) -%}
-        {%- do cdp_replay_apply(work) -%}
+        {%- set script = [] -%}
+        {%- do cdp_replay_judge(script, work, has_windows) -%}
+        {%- do cdp_replay_decide(script, work) -%}
+        {%- do cdp_replay_apply(script, work) -%}
+        {%- do cdp_run_script(script) -%}
         {#- The tables of the next round take the place of this one's. -#}
         {%- do work.update({'members': work.next_members, 'next_members': work.members,
             'steps': work.next_steps, 'next_steps': work.steps}) -%}
