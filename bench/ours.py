@@ -8,6 +8,7 @@ which says how long each statement of each model took.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from datetime import datetime
@@ -37,6 +38,7 @@ def run(folder: Path, events: Path, as_of: str, with_tests: bool) -> Phases:
     with phases.measure("init"):
         create_project(folder / PROJECT)
         project = find_project(folder / PROJECT)
+        _lift_limits(project)
     with phases.measure("compile"):
         catalogue = load_catalogue(project)
         write_files(project, generated_files(project, compile_catalogue(catalogue)))
@@ -61,6 +63,12 @@ def run(folder: Path, events: Path, as_of: str, with_tests: bool) -> Phases:
         with phases.measure("dbt test"):
             _dbt(project, "test", as_of)
     return phases
+
+
+def _lift_limits(project: Project) -> None:
+    """Plain components, as the other side makes them: no limit is in reach."""
+    rules = project.definitions / "identity.yml"
+    rules.write_text(re.sub(r"count: \d+", "count: 1000000000", rules.read_text()))
 
 
 def _dbt(project: Project, command: str, as_of: str) -> None:

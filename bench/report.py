@@ -36,7 +36,14 @@ GROUPS = (
     (
         "identity",
         (),
-        ("int_identity__", "identity_graph", "profile_merges", "user_identifiers"),
+        (
+            "int_identity__",
+            "identity_graph",
+            "identity_decisions",
+            "profile_merges",
+            "profile_id_changes",
+            "user_identifiers",
+        ),
         ("identity", "identity graph"),
     ),
     ("profiles", (), ("profile", "int_profiles__", "user_traits"), ("profiles",)),

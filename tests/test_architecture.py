@@ -17,7 +17,8 @@ LAYERS: dict[str, float] = {
     # 1: files, the warehouse, SQL as trees and text
     "yamlfile": 1, "project": 1, "warehouse": 1, "sql": 1,
     # 2: definitions read into specs, and the checks across them
-    "loader.spec": 2, "identity.spec": 2, "traits.spec": 2, "audiences.spec": 2,
+    "loader.spec": 2, "identity.fields": 2, "identity.spec": 2, "traits.spec": 2,
+    "audiences.spec": 2,
     "destinations.template": 2, "destinations.manifest": 2, "destinations.spec": 2,
     "syncs.spec": 2, "audiences.check": 2.5, "syncs.check": 2.5,
     # 3: all definitions together, and what they need computed

@@ -24,11 +24,11 @@ MOST_LINKS = 1_000_000
 MOST_COMPARED = 5_000
 """Identifiers of a profile that are compared with another profile's for look-alikes."""
 ON_ONE_EVENT = "on one event"
-KEPT_APART = "on one event, kept apart by the rules"
+KEPT_APART = "on one event, kept apart"
 OTHER_TYPE = "same value, another type"
 OTHER_SPELLING = "same but for case, spaces and signs"
 _TABLES = {
-    "public": ("identity_graph",),
+    "public": ("identity_graph", "identity_decisions"),
     "internal": ("int_identity__event_identifiers", "int_identity__edges", "stg_events"),
 }
 
@@ -169,10 +169,16 @@ class _Reader:
         at = start
         for here, there in pairwise(path):
             leaving, entering, _ = crossings[here, there]
-            crossed = self._hops([(leaving, entering, False)], KEPT_APART)
+            rule = self._why_apart(leaving, entering)
+            crossed = self._hops([(leaving, entering, False)], rule)
             hops += [*self.inside(at, crossed[0].one), *crossed]
             at = crossed[0].other
         return hops + self.inside(at, end)
+
+    def _why_apart(self, one: str, other: str) -> str:
+        """The decision that kept two identifiers of one event apart."""
+        found = self._rows(_DECISION, [one, other, one, other])
+        return f"{KEPT_APART}: {found[0][0]}" if found else KEPT_APART
 
     def look_alikes(self, start: Identifier, end: Identifier) -> list[Hop]:
         """Pairs of identifiers that look like one: a link that the rules might have seen."""
@@ -291,6 +297,35 @@ inner join {internal}.int_identity__event_identifiers as other on one.event_id =
 inner join {internal}.stg_events as events on one.event_id = events.event_id
 where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
 order by events.occurred_at, events.source, events.message_id
+limit 1
+"""
+_DECISION = """
+with
+
+together as (
+    select events.source, events.message_id
+    from {internal}.int_identity__event_identifiers as one
+    inner join {internal}.int_identity__event_identifiers as other
+        on one.event_id = other.event_id
+    inner join {internal}.stg_events as events on one.event_id = events.event_id
+    where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
+)
+
+select
+    case when decisions.decision = 'shared' then decisions.identifier_type || ' ' else '' end
+    || coalesce(decisions.rule, decisions.decision)
+from {public}.identity_decisions as decisions
+where decisions.identifier_id in (cast(? as uuid), cast(? as uuid))
+    and (
+        decisions.decision = 'shared'
+        or (
+            decisions.decision = 'demoted'
+            and (decisions.source, decisions.message_id) in (
+                select (together.source, together.message_id) from together
+            )
+        )
+    )
+order by decisions.decision desc, decisions.decided_at, decisions.message_id
 limit 1
 """
 _LOOK_ALIKES = """

@@ -1,9 +1,10 @@
-"""`identity.yml`: which values on an event identify a person, and how they are cleaned.
+"""`identity.yml`: which values on an event identify a person, and how they are joined.
 
 Owns reading the file into `IdentityRules`. What the rules become in SQL is
 `cdp.identity.compile`'s business. Defaults are Segment's identifier types, in
-Segment's order of priority; `group_id` is not among them, because it identifies
-an account and would join everybody who works there.
+Segment's order of priority, with Segment's limits (user_id 1, anything else 5);
+`group_id` is not among them, because it identifies an account and would join
+everybody who works there.
 """
 
 from __future__ import annotations
@@ -13,23 +14,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from cdp.errors import Location, Problems
+from cdp.errors import Location, Problems, suggest
+from cdp.identity.fields import FieldPath, Place, read_path, read_places
 from cdp.yamlfile import Section, read_yaml
 
-COLUMNS = {"userId": "user_id", "anonymousId": "anonymous_id"}
-"""Envelope fields that staging already has as columns."""
-ROOTS = ("traits", "properties", "context")
-NORMALIZERS = ("trim", "lower")
+NORMALIZERS = ("trim", "lower", "email", "phone")
+WINDOWS = ("ever", "annually", "monthly", "weekly", "daily")
+LONGEST_VALUE = 500
+"""Longer values are capped out unless a type says otherwise: Segment's cap for a group id."""
+MOST_LENGTH = 10_000
 TYPE_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
-_KEY = re.compile(r"[A-Za-z0-9_ -]+\Z")
-
-
-@dataclass(frozen=True)
-class FieldPath:
-    """Where a value is on an event: an envelope column, or keys below a JSON column."""
-
-    column: str
-    keys: tuple[str, ...] = ()
+_COUNTRY = re.compile(r"[1-9][0-9]{0,2}\Z")
 
 
 @dataclass(frozen=True)
@@ -41,16 +36,42 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """At most `count` values of a type may join a profile in any `window` that ends then."""
+
+    count: int
+    window: str = "ever"
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.window}"
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A value seen with more than `more_than` values of the type `with_type` joins nothing."""
+
+    with_type: str
+    more_than: int
+    location: Location
+
+
+@dataclass(frozen=True)
 class IdentifierType:
     """One type of identifier. `priority` counts from 1, the highest."""
 
     name: str
     priority: int
-    paths: tuple[FieldPath, ...]
+    places: tuple[Place, ...]
+    external_ids: bool
     when: tuple[Requirement, ...]
     normalize: tuple[str, ...]
+    default_country: str
+    pattern: str
+    length: int
     blocked_values: tuple[str, ...]
     blocked_patterns: tuple[str, ...]
+    limit: Limit
+    shared: Shared | None
     location: Location
 
 
@@ -81,18 +102,26 @@ def read_identity(path: Path, problems: Problems) -> IdentityRules:
             )
         types.append(one)
     section.finish()
+    _check_shared(types, problems)
     return IdentityRules(tuple(types))
 
 
 def rules_hash(rules: IdentityRules) -> str:
-    """Changes when, and only when, the rules would extract something else."""
+    """Changes when, and only when, the rules would extract something else.
+
+    Limits and shared values are not part of it: they are applied to what was extracted.
+    """
     content = [
         (
             one.name,
             one.priority,
-            one.paths,
+            one.places,
+            one.external_ids,
             one.when,
             one.normalize,
+            one.default_country,
+            one.pattern,
+            one.length,
             one.blocked_values,
             one.blocked_patterns,
         )
@@ -106,6 +135,32 @@ def _read_type(
 ) -> IdentifierType:
     name = section.text("type", required=True)
     section.what = f"identifier '{name}'"
+    _check_name(section, name)
+    places = read_places(section)
+    own = section.section("blocked", f"blocked of '{name}'")
+    own_values, own_patterns = _read_blocked(own) if own else ((), ())
+    normalize = _read_normalize(section)
+    rules = IdentifierType(
+        name=name,
+        priority=priority,
+        places=places,
+        external_ids=section.boolean("external_ids", default="key" in section),
+        when=_read_when(section),
+        normalize=normalize,
+        default_country=_read_country(section, normalize),
+        pattern=_read_pattern(section),
+        length=_read_length(section),
+        blocked_values=values + own_values,
+        blocked_patterns=patterns + own_patterns,
+        limit=_read_limit(section, Limit(1 if name == "user_id" else 5)),
+        shared=_read_shared(section),
+        location=section.location,
+    )
+    section.finish()
+    return rules
+
+
+def _check_name(section: Section, name: str) -> None:
     if name and not TYPE_NAME.match(name):
         section.problems.add(
             "invalid-name",
@@ -120,31 +175,12 @@ def _read_type(
             section.place("type"),
             "remove it: group calls give accounts, not profiles",
         )
-    paths = tuple(
-        found
-        for text in section.texts("paths", required=True)
-        if (found := _read_path(text, section, "paths"))
-    )
-    own = section.section("blocked", f"blocked of '{name}'")
-    own_values, own_patterns = _read_blocked(own) if own else ((), ())
-    rules = IdentifierType(
-        name,
-        priority,
-        paths,
-        _read_when(section),
-        _read_normalize(section),
-        values + own_values,
-        patterns + own_patterns,
-        section.location,
-    )
-    section.finish()
-    return rules
 
 
 def _read_when(section: Section) -> tuple[Requirement, ...]:
     found = []
     for text, node, place in section.mapping("when"):
-        path = _read_path(text, section, "when", place)
+        path = read_path(text, section, place)
         value = node.value
         if isinstance(value, bool):
             value = "true" if value else "false"
@@ -165,40 +201,101 @@ def _read_normalize(section: Section) -> tuple[str, ...]:
                 "unknown-value",
                 f"'{step}' is not a normalizer",
                 section.place("normalize"),
-                "use 'trim' or 'lower'",
+                suggest(step, NORMALIZERS),
             )
     return tuple(step for step in NORMALIZERS if step in steps)
+
+
+def _read_country(section: Section, normalize: tuple[str, ...]) -> str:
+    node = section.node("default_country")
+    if node is None:
+        return ""
+    code = str(node.value).removeprefix("+")
+    if not _COUNTRY.match(code) or isinstance(node.value, bool):
+        section.wrong("default_country", node, "a calling code such as 49")
+        return ""
+    if "phone" not in normalize:
+        section.problems.add(
+            "useless-setting",
+            f"{section.what} has a default_country but does not normalize 'phone'",
+            node.location,
+            "add 'phone' to 'normalize', or remove this line",
+        )
+    return code
+
+
+def _read_pattern(section: Section) -> str:
+    pattern = section.text("pattern")
+    return pattern if _is_pattern(section, "pattern", pattern) else ""
+
+
+def _read_length(section: Section) -> int:
+    length = section.integer("length", default=LONGEST_VALUE, minimum=1)
+    if length > MOST_LENGTH:
+        section.problems.add(
+            "out-of-range",
+            f"'length' of {section.what} is {length}",
+            section.place("length"),
+            f"use {MOST_LENGTH} or less",
+        )
+    return length
+
+
+def _read_limit(section: Section, default: Limit) -> Limit:
+    inner = section.section("limit", f"limit of {section.what}")
+    if inner is None:
+        return default
+    limit = Limit(
+        inner.integer("count", required=True, default=default.count, minimum=1),
+        inner.choice("window", WINDOWS, default="ever"),
+    )
+    inner.finish()
+    return limit
+
+
+def _read_shared(section: Section) -> Shared | None:
+    inner = section.section("shared", f"shared of {section.what}")
+    if inner is None:
+        return None
+    shared = Shared(
+        inner.text("with", required=True),
+        inner.integer("more_than", required=True, default=1, minimum=1),
+        inner.place("with"),
+    )
+    inner.finish()
+    return shared
+
+
+def _check_shared(types: list[IdentifierType], problems: Problems) -> None:
+    for one in types:
+        others = [other.name for other in types if other is not one]
+        if one.shared and one.shared.with_type and one.shared.with_type not in others:
+            problems.add(
+                "unknown-identifier",
+                f"identifier '{one.name}' is shared with '{one.shared.with_type}', "
+                "which is not another identifier",
+                one.shared.location,
+                suggest(one.shared.with_type, others),
+            )
 
 
 def _read_blocked(section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
     values, patterns = section.texts("values"), section.texts("patterns")
     for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            section.problems.add(
-                "invalid-pattern",
-                f"'{pattern}' is not a pattern: {error}",
-                section.place("patterns"),
-                "write a regular expression",
-            )
+        _is_pattern(section, "patterns", pattern)
     section.finish()
     return values, patterns
 
 
-def _read_path(
-    text: str, section: Section, key: str, place: Location | None = None
-) -> FieldPath | None:
-    """`userId` or `traits.email`; None, with a problem, when it is neither."""
-    if text in COLUMNS:
-        return FieldPath(COLUMNS[text])
-    root, *keys = text.split(".")
-    if root in ROOTS and keys and all(_KEY.match(one) for one in keys):
-        return FieldPath(root, tuple(keys))
-    section.problems.add(
-        "invalid-path",
-        f"'{text}' is not a path on an event",
-        place or section.place(key),
-        "start with userId, anonymousId, traits., properties. or context.",
-    )
-    return None
+def _is_pattern(section: Section, key: str, pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        section.problems.add(
+            "invalid-pattern",
+            f"'{pattern}' is not a pattern: {error}",
+            section.place(key),
+            "write a regular expression",
+        )
+        return False
+    return True

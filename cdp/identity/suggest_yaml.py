@@ -51,7 +51,11 @@ def identity_yaml(found: Suggestion) -> str:
         lines.append(f"  - type: {rule.type}")
         lines.append(f"    paths: [{', '.join(_quoted(rule.paths))}]")
         if rule.is_lower:
-            lines.append("    normalize: [trim, lower]")
+            lines.append("    normalize: [email]")
+        if rule.type == "anonymous_id" and any(
+            by_path[p].measure.shared_values for p in rule.paths
+        ):
+            lines.append("    shared: {with: user_id, more_than: 1}")
         lines.append("")
     rejected = [one for one in found.fields if one.type is None]
     if rejected:

@@ -63,9 +63,13 @@ def generate_case(random: Random, number: int) -> list[Event]:
     pairs = shape(random)
     moments = [START + timedelta(seconds=random.randrange(10_000)) for _ in pairs]
     return [
-        Event(at, {kind: f"{kind[0]}{number}x{value}" for kind, value in identifiers.items()})
+        Event(at, {kind: _value(kind, number, value) for kind, value in identifiers.items()})
         for at, identifiers in zip(moments, pairs, strict=True)
     ]
+
+
+def _value(kind: str, number: int, value: int) -> str:
+    return f"{kind[0]}{number}x{value}" + ("@example.org" if kind == "email" else "")
 
 
 Shape = list[dict[str, int]]

@@ -33,9 +33,9 @@ NAMES = {"user_id": "userId", "anonymous_id": "anonymousId"}
 RULES = """\
 blocked: {values: [undefined]}
 identifiers:
-  - {type: user_id, paths: [userId]}
-  - {type: email, paths: [context.traits.email], normalize: [trim, lower]}
-  - {type: anonymous_id, paths: [anonymousId]}
+  - {type: user_id, paths: [userId], limit: {count: 1000000}}
+  - {type: email, paths: [context.traits.email], normalize: [trim, lower], limit: {count: 1000000}}
+  - {type: anonymous_id, paths: [anonymousId], limit: {count: 1000000}}
 """
 JANE = "2026-03-01T10:00:00Z"
 SCENARIO = [
@@ -69,7 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     compile_here(project)
     events = [event for case in cases for event in case]
     load(project, "web", [_write(folder / "events.ndjson", events)])
-    run(project, "--select", "+profile_merges")
+    run(project, "--select", "+profile_merges", "+identity_decisions")
     return Built(project, cases)
 
 
@@ -205,8 +205,51 @@ def test_a_chain_that_the_rules_cut_is_shown_with_the_cut(built: Built) -> None:
     assert found.is_chain
     assert [(hop.other.value, hop.rule, hop.message_id) for hop in found.hops] == [
         ("jane", "on one event", "jane-1"),
-        ("phone", "on one event, kept apart by the rules", "jane-2"),
+        ("phone", "on one event, kept apart", "jane-2"),
         ("jane@mail.example", "on one event", "jane-3"),
+    ]
+
+
+def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
+    """A second user id on one cookie is over the limit; a third makes the tablet shared."""
+    project = new_project(tmp_path / "shop")
+    (project.definitions / "identity.yml").write_text(
+        RULES.replace(
+            "paths: [anonymousId]", "paths: [anonymousId], shared: {with: user_id, more_than: 2}"
+        ).replace("paths: [userId], limit: {count: 1000000}", "paths: [userId]")
+    )
+    compile_here(project)
+    pairs = [("u1", "laptop"), ("u2", "laptop"), *((f"v{n}", "tablet") for n in range(3))]
+    file = tmp_path / "events.ndjson"
+    file.write_text(
+        "".join(
+            json.dumps(
+                {
+                    "messageId": f"m{n}",
+                    "type": "track",
+                    "event": "Seen",
+                    "userId": user,
+                    "anonymousId": cookie,
+                    "timestamp": f"2026-01-0{n + 1}T00:00:00Z",
+                    "receivedAt": f"2026-01-0{n + 1}T00:00:00Z",
+                }
+            )
+            + "\n"
+            for n, (user, cookie) in enumerate(pairs)
+        )
+    )
+    load(project, "web", [file])
+    run(project, "--select", "+profile_merges", "+identity_decisions")
+    with open_warehouse(project, read_only=True) as warehouse:
+        limited = explain(project, warehouse, "u1", "u2")
+        shared = explain(project, warehouse, "v0", "v1")
+    assert [(hop.rule, hop.message_id) for hop in limited.hops] == [
+        ("on one event", "m0"),
+        ("on one event, kept apart: limit of user_id: 1 ever", "m1"),
+    ]
+    assert [(hop.rule, hop.message_id) for hop in shared.hops] == [
+        ("on one event, kept apart: anonymous_id seen with 3 of user_id", "m2"),
+        ("on one event, kept apart: anonymous_id seen with 3 of user_id", "m3"),
     ]
 
 

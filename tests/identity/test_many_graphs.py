@@ -10,7 +10,7 @@ import pytest
 from cdp.project import Project
 from tests.identity.oracle import generate_case, resolve
 from tests.identity.test_graph import graph_of, write_events
-from tests.projects import load, run
+from tests.projects import lift_limits, load, run
 
 SEED = 27_182
 CASES = 2_500
@@ -25,6 +25,7 @@ def test_many_graphs_in_many_batches_give_what_union_find_gives(
     random = Random(SEED)
     events = [event for number in range(CASES) for event in generate_case(random, number)]
     random.shuffle(events)
+    lift_limits(project)
     done = 0
     for number in range(BATCHES):
         # Batches of very different sizes: the first is the largest, the last a handful.

@@ -21,9 +21,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("quality")
     project = new_project(folder / "shop")
     (project.definitions / "identity.yml").write_text(
-        "identifiers:\n  - {type: user_id, paths: [userId]}\n"
-        "  - {type: email, paths: [traits.email]}\n"
-        "  - {type: anonymous_id, paths: [anonymousId]}\n"
+        "identifiers:\n  - {type: user_id, paths: [userId], limit: {count: 1000000}}\n"
+        "  - {type: email, paths: [traits.email], limit: {count: 1000000}}\n"
+        "  - {type: anonymous_id, paths: [anonymousId], limit: {count: 1000000}}\n"
     )
     compile_here(project)
     people = [(f"u{number}", f"a{number}") for number in range(PEOPLE)]

@@ -147,7 +147,9 @@ def test_the_written_file_is_accepted_and_says_the_same(world: World, tmp_path: 
     rules = load_catalogue(world.project).identity
     shipped.write_text(before)
     assert [one.name for one in rules.types] == ["user_id", "email", "crm_id", "anonymous_id"]
-    assert rules.types[1].normalize == ("trim", "lower")
+    assert rules.types[1].normalize == ("email",)
+    assert rules.types[3].shared is not None
+    assert (rules.types[3].shared.with_type, rules.types[3].shared.more_than) == ("user_id", 1)
     assert all("walk-in" in one.blocked_values for one in rules.types)
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.postgres
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
 TEXT_OF_JSON = {"properties", "traits", "context"}
 """PostgreSQL writes JSON text with other spaces and in another order of keys."""
-LEFT_OUT = {"load_id", "entered_at", *TEXT_OF_JSON}
+LEFT_OUT = {"load_id", "entered_at", "profile_number", *TEXT_OF_JSON}
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
--- One row an identifier, with the profile that it belongs to.
+-- One row an identifier, with the profile that it belongs to. An identifier that every event let
+-- go of, because of a limit, belongs to none and has no row.
 -- A profile is named after its oldest identifier, so the same events give the same id always.
 {{ config(materialized='table') }}
 
@@ -12,6 +13,33 @@ components as (
     select * from {{ ref('int_identity__components') }}
 ),
 
+contested as (
+    select * from {{ ref('int_identity__contested') }}
+),
+
+replay as (
+    select * from {{ ref('int_identity__replay') }}
+),
+
+-- A component that can break no limit is one profile; one that could is what the replay made.
+placed as (
+    select
+        components.identifier_id,
+        0 as is_replayed,
+        components.component_id as profile_number,
+        cast(null as timestamp) as attached_at
+    from components
+    where components.component_id not in (select contested.component_id from contested)
+    union all
+    select
+        replay.identifier_id,
+        1 as is_replayed,
+        replay.profile_number,
+        replay.decided_at as attached_at
+    from replay
+    where replay.outcome in ('created', 'attached')
+),
+
 connected as (
     select
         nodes.identifier_id,
@@ -20,12 +48,14 @@ connected as (
         nodes.priority,
         nodes.first_seen_at,
         nodes.last_seen_at,
-        components.component_id
+        placed.is_replayed,
+        placed.profile_number,
+        coalesce(placed.attached_at, nodes.first_seen_at) as attached_at
     from nodes
-    inner join components on nodes.identifier_id = components.identifier_id
+    inner join placed on nodes.identifier_id = placed.identifier_id
 ),
 
--- Identifiers that nothing was ever seen with name their own profile.
+-- Identifiers that nothing was ever seen with name their own profile, as shared ones do.
 alone as (
     select
         nodes.identifier_id,
@@ -39,22 +69,24 @@ alone as (
 
 by_age as (
     select
-        connected.component_id,
+        connected.is_replayed,
+        connected.profile_number,
         connected.identifier_type,
         connected.identifier_value,
         row_number() over (
-            partition by connected.component_id
+            partition by connected.is_replayed, connected.profile_number
             order by
-                connected.first_seen_at,
+                connected.attached_at,
                 connected.priority,
-                connected.identifier_value
+                {{ cdp_text_order('connected.identifier_value') }}
         ) as age_rank
     from connected
 ),
 
 named as (
     select
-        by_age.component_id,
+        by_age.is_replayed,
+        by_age.profile_number,
         {{ cdp_profile_id('by_age.identifier_type', 'by_age.identifier_value') }}
             as canonical_profile_id
     from by_age
@@ -69,7 +101,9 @@ select
     connected.first_seen_at,
     connected.last_seen_at
 from connected
-inner join named on connected.component_id = named.component_id
+inner join named
+    on connected.is_replayed = named.is_replayed
+    and connected.profile_number = named.profile_number
 union all
 select
     alone.identifier_id,

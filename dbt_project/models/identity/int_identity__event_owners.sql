@@ -13,4 +13,6 @@ select
     event_identifiers.identifier_id,
     event_identifiers.load_id
 from event_identifiers
-where event_identifiers.identifier_id = event_identifiers.owner_id
+where
+    event_identifiers.identifier_id = event_identifiers.owner_id
+    and event_identifiers.dropped_reason is null

@@ -21,6 +21,7 @@ select
         ) as bigint
     ) as owned_event_count
 from event_identifiers
+where event_identifiers.dropped_reason is null
 group by
     event_identifiers.identifier_id,
     event_identifiers.identifier_type,
