@@ -1,8 +1,10 @@
 {#- Materialises the replay of Segment's merge rule, in rounds of set operations.
 
     The model's SQL gives one row an event and identifier: event_id, occurred_at, source,
-    message_id, identifier_id, identifier_type, identifier_value, priority, limit_count and
-    limit_window (ever, annually, monthly, weekly, daily). The table has one row a decision:
+    message_id, identifier_id, identifier_type, identifier_value, priority, limit_count,
+    limit_window (ever, annually, monthly, weekly, daily), is_settled and settled_number. Settled
+    events come before a limit could break, so all of them keep all identifiers: what they
+    connect, which settled_number says, is where the replay begins. The table has one row a decision:
     event_id, identifier_id, outcome, broken_type, decided_at, profile_number.
 
     The rule, one event after another in the order of (occurred_at, source, message_id): an event
@@ -54,22 +56,54 @@
         select
             n.identifier_id,
             n.priority,
+            n.settled_number,
             row_number() over (order by n.priority, {{ cdp_text_order('n.identifier_value') }}) as node
         from (
-            select distinct i.identifier_id, i.identifier_value, i.priority
+            select distinct
+                i.identifier_id, i.identifier_value, i.priority, i.settled_number
             from {{ work.input }} as i
         ) as n
     {%- endset -%}
     {%- do cdp_replace_table(work.nodes, nodes) -%}
     {%- set members -%}
-        select n.node, n.priority, n.node as label, cast(null as timestamp) as added_at
+        select
+            n.node,
+            n.priority,
+            case
+                when n.settled_number is null then n.node
+                else min(n.node) over (partition by n.settled_number)
+            end as label,
+            s.added_at
         from {{ work.nodes }} as n
+        left join (
+            select i.identifier_id, min(i.occurred_at) as added_at
+            from {{ work.input }} as i
+            where i.is_settled = 1
+            group by i.identifier_id
+        ) as s on n.identifier_id = s.identifier_id
     {%- endset -%}
     {%- do cdp_replace_table(work.members, members) -%}
     {%- set log -%}
-        select n.node as event_number, n.node, n.node as step, n.priority as broken
-        from {{ work.nodes }} as n
-        where 1 = 0
+        select
+            f.event_number,
+            f.node,
+            cast(
+                case
+                    when row_number() over (
+                        partition by f.settled_number order by f.event_number, f.node
+                    ) = 1 then 1
+                    else 2
+                end as bigint
+            ) as step,
+            cast(null as bigint) as broken
+        from (
+            select n.node, n.settled_number, min(e.event_number) as event_number
+            from {{ work.input }} as i
+            inner join {{ work.events }} as e on i.event_id = e.event_id
+            inner join {{ work.nodes }} as n on i.identifier_id = n.identifier_id
+            where i.is_settled = 1
+            group by n.node, n.settled_number
+        ) as f
     {%- endset -%}
     {%- do cdp_replace_table(work.log, log) -%}
 {%- endmacro -%}
@@ -85,6 +119,7 @@
             from {{ work.input }} as i
             inner join {{ work.events }} as e on i.event_id = e.event_id
             inner join {{ work.nodes }} as n on i.identifier_id = n.identifier_id
+            where i.is_settled = 0
         ),
         sets as (
             select

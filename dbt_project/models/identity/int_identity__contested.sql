@@ -1,6 +1,7 @@
 -- One row a component that could break a limit: some trailing window of some type, ending when
 -- a value was first seen, holds more values than the limit. All others are final: whatever the
--- order of their events, nothing in them was ever refused.
+-- order of their events, nothing in them was ever refused. Nor was anything in these before
+-- contested_from, the end of the first such window.
 {{ config(materialized='table', schema='internal') }}
 
 with
@@ -55,7 +56,9 @@ ranked as (
         and crowded.identifier_type = nodes.identifier_type
 )
 
-select distinct ranked.component_id
+select
+    ranked.component_id,
+    min(ranked.first_seen_at) as contested_from
 from ranked
 inner join ranked as earlier
     on ranked.component_id = earlier.component_id
@@ -64,3 +67,4 @@ inner join ranked as earlier
 where
     ranked.limit_window = 'ever'
     or earlier.first_seen_at > {{ cdp_window_start('ranked.first_seen_at', 'ranked.limit_window') }}
+group by ranked.component_id
