@@ -43,12 +43,15 @@ _MANY_BRACKETS = 100
 
 
 def _timestamp(name: str) -> str:
-    """SQL: a field as naive UTC; ISO 8601 text or epoch milliseconds, else null."""
+    """SQL: a field as naive UTC; ISO 8601 text or epoch milliseconds, else null.
+
+    By its microseconds: a cast from timestamptz asks the calendar, at three times the cost.
+    """
     kind, text = validate.kind(name), validate.text(name)
     return (
         f"case when {kind} = 'VARCHAR' then case when substr({text}, 5, 1) = '-' "
         f"and not contains({text}, '(') "
-        f"then try_cast(upper({text}) as timestamptz)::timestamp end "
+        f"then make_timestamp(epoch_us(try_cast(upper({text}) as timestamptz))) end "
         f"when {kind} = 'UBIGINT' and length({text}) <= 14 "
         f"then make_timestamp({text}::bigint * 1000) end"
     )
