@@ -79,7 +79,8 @@ JUDGED = f"""
             {validate.ROOT} = 'ARRAY'
             or ({validate.kind("batch")} is not null and {validate.kind("type")} is null)
             or regexp_matches(m.text, $suspicious)
-            or len(string_split(m.text, '{{')) <> len(string_split(m.text, '{{}}')) + {_FINE_OBJECTS}
+            or len(string_split(m.text, '{{')) - len(string_split(m.text, '{{}}'))
+                <> {_FINE_OBJECTS}
             or case when contains(m.text, '[')
                 then len(string_split(m.text, '[')) > {_MANY_BRACKETS} else false end
         ) as is_for_python,
