@@ -14,7 +14,7 @@ from cdp.clock import utc_now
 from cdp.errors import Location, Problem, RunError
 from cdp.loader.documents import BAD, Entry, read_documents, starts_document
 from cdp.loader.paths import PARQUET_ENDING, ending, find_files, is_table
-from cdp.loader.reading import Landed, Lines, Progress, inspect, lines
+from cdp.loader.reading import Landed, Lines, Progress, ahead, inspect, lines
 from cdp.loader.spec import Source
 from cdp.loader.staging import Staging
 from cdp.loader.tables import LedgerEntry, RawTables
@@ -143,7 +143,7 @@ def _changed(file: Landed, entry: LedgerEntry) -> Problem:
 def _stage(
     staging: Staging, file_id: int, landed: Landed, source: Source, progress: Progress | None
 ) -> None:
-    pieces = lines(landed, progress)
+    pieces = ahead(lines(landed, progress))
     first = next(pieces, None)
     if first is None:
         return

@@ -11,7 +11,9 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +24,8 @@ from cdp.errors import Location, RunError
 
 BLOCK_BYTES = 4 * 1024 * 1024
 PACKED_BYTES = 256 * 1024
+# Unpacked pieces that wait in memory while the warehouse is busy: 64 MB.
+PIECES_AHEAD = 16
 # A line that is longer is no message (32 KB) and no batch body (500 KB); its rest is skipped.
 LONGEST_LINE_BYTES = 64 * 1024 * 1024
 _GZIP = b"\x1f\x8b"
@@ -127,6 +131,22 @@ def lines(landed: Landed, progress: Progress | None = None) -> Iterator[Lines]:
     # A last line without an end belongs to the last block: a small file is one piece.
     if held or rest:
         yield Lines(held.first, held.data + rest) if held else Lines(1, rest)
+
+
+def ahead(pieces: Iterator[Lines]) -> Iterator[Lines]:
+    """The same pieces, the next ones made in a thread while the last one is being worked on.
+
+    An error comes where its piece would have come.
+    """
+    with ThreadPoolExecutor(1) as maker:
+        made = deque(maker.submit(next, pieces, None) for _ in range(PIECES_AHEAD))
+        try:
+            while piece := made.popleft().result():
+                made.append(maker.submit(next, pieces, None))
+                yield piece
+        finally:
+            for one in made:
+                one.cancel()
 
 
 def _grow(rest: bytes, block: bytes, skipping: bool) -> tuple[bytes, bool]:

@@ -12,6 +12,7 @@
     'page_category', 'user_id', 'anonymous_id', 'group_id', 'previous_id', 'occurred_at',
     'received_at', 'sent_at', 'is_clock_fallback', 'properties', 'traits', 'context',
 ] %}
+{%- set parts = ['name', 'category', 'properties', 'traits', 'context'] %}
 
 with
 
@@ -41,6 +42,7 @@ clocked as (
 judged as (
     select
         clocked.*,
+        {{ json_opened('clocked.payload', parts) }} as opened,
         clocked.claimed_at is null
         or (
             clocked.claimed_at <> clocked.received_at
@@ -67,9 +69,9 @@ typed as (
             end as {{ dbt.type_string() }}
         ) as event_name,
         case when judged.type in ('page', 'screen')
-            then {{ json_text('judged.payload', ['name']) }} end as page_name,
+            then {{ json_field('judged.opened', parts, 'name') }} end as page_name,
         case when judged.type in ('page', 'screen')
-            then {{ json_text('judged.payload', ['category']) }} end as page_category,
+            then {{ json_field('judged.opened', parts, 'category') }} end as page_category,
         cast(judged.user_id as {{ dbt.type_string() }}) as user_id,
         cast(judged.anonymous_id as {{ dbt.type_string() }}) as anonymous_id,
         cast(judged.group_id as {{ dbt.type_string() }}) as group_id,
@@ -79,9 +81,9 @@ typed as (
         judged.received_at,
         judged.sent_at,
         judged.is_clock_fallback,
-        {{ json_text('judged.payload', ['properties']) }} as properties,
-        {{ json_text('judged.payload', ['traits']) }} as traits,
-        {{ json_text('judged.payload', ['context']) }} as context
+        {{ json_field('judged.opened', parts, 'properties') }} as properties,
+        {{ json_field('judged.opened', parts, 'traits') }} as traits,
+        {{ json_field('judged.opened', parts, 'context') }} as context
     from judged
 ),
 
