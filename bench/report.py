@@ -40,6 +40,7 @@ GROUPS = (
             "int_identity__",
             "identity_graph",
             "identity_decisions",
+            "identity_quality",
             "profile_merges",
             "profile_id_changes",
             "user_identifiers",
