@@ -20,11 +20,14 @@ LINES = b"".join(json.dumps(message(messageId=f"m{n}")).encode() + b"\n" for n i
     ("name", "content"),
     [
         ("plain.ndjson", LINES),
-        ("packed.ndjson.gz", gzip.compress(LINES)),
+        ("packed.ndjson.gz", gzip.compress(LINES, mtime=0)),
         ("packed.ndjson.zst", zstandard.compress(LINES)),
-        ("a gzip without the ending.ndjson", gzip.compress(LINES)),
+        ("a gzip without the ending.ndjson", gzip.compress(LINES, mtime=0)),
         ("plain with the ending.ndjson.gz", LINES),
-        ("two gzip members.gz", gzip.compress(LINES[:20]) + gzip.compress(LINES[20:])),
+        (
+            "two gzip members.gz",
+            gzip.compress(LINES[:20], mtime=0) + gzip.compress(LINES[20:], mtime=0),
+        ),
         ("two zstd frames.zst", zstandard.compress(LINES[:20]) + zstandard.compress(LINES[20:])),
         ("without last newline.ndjson", LINES.rstrip()),
         ("crlf.ndjson", LINES.replace(b"\n", b"\r\n")),
@@ -115,7 +118,10 @@ def test_no_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [("cut.gz", gzip.compress(LINES)[:-12]), ("cut.zst", zstandard.compress(LINES * 9)[:-5])],
+    [
+        ("cut.gz", gzip.compress(LINES, mtime=0)[:-12]),
+        ("cut.zst", zstandard.compress(LINES * 9)[:-5]),
+    ],
 )
 def test_a_damaged_file_loads_nothing(shop: Shop, name: str, content: bytes) -> None:
     good, bad = shop.write("good.ndjson", LINES), shop.write(name, content)
@@ -128,7 +134,7 @@ def test_a_damaged_file_loads_nothing(shop: Shop, name: str, content: bytes) -> 
 def test_a_damaged_gzip_in_words(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(shop.folder)
     with pytest.raises(RunError) as caught:
-        shop.load(shop.write("cut.gz", gzip.compress(LINES)[:-12]))
+        shop.load(shop.write("cut.gz", gzip.compress(LINES, mtime=0)[:-12]))
     assert str(caught.value) == (
         "error[unreadable-file]: cut.gz cannot be read: Compressed file ended before the "
         "end-of-stream marker was reached; nothing was loaded\n"
