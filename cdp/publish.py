@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cdp.project import Project
-from cdp.warehouse import Warehouse, read_copy
+from cdp.warehouse import Warehouse, quoted, read_copy
 
 EVENT_GRAIN = frozenset({"profile_events"})
 AUDIENCE_PREFIX = "audience__"
@@ -44,7 +44,7 @@ def publish(
     # The older storage version is read by every DuckDB that we support.
     warehouse.execute(f"attach '{literal}' as published (storage_version 'v1.5.0')")
     try:
-        warehouse.execute(f"create schema if not exists published.{_quoted(schema)}")
+        warehouse.execute(f"create schema if not exists published.{quoted(schema)}")
         for name in names:
             if name in EVENT_GRAIN or name.startswith(AUDIENCE_PREFIX):
                 continue
@@ -64,7 +64,7 @@ def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
     """Whether it could be copied: not when it is a view of what is no longer there."""
     import duckdb
 
-    table = f"{_quoted(schema)}.{_quoted(name)}"
+    table = f"{quoted(schema)}.{quoted(name)}"
     try:
         warehouse.execute(
             f"create table published.{table} as from {table}"  # names come from the catalogue
@@ -77,11 +77,7 @@ def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
 def _create_audience(warehouse: Warehouse, schema: str, name: str) -> None:
     audience = name.removeprefix(AUDIENCE_PREFIX).replace("'", "''")
     warehouse.execute(
-        f"create view published.{_quoted(schema)}.{_quoted(name)} as "  # noqa: S608 (a table's name)
-        f"select canonical_profile_id from {_quoted(schema)}.audience_memberships "
+        f"create view published.{quoted(schema)}.{quoted(name)} as "  # noqa: S608 (a table's name)
+        f"select canonical_profile_id from {quoted(schema)}.audience_memberships "
         f"where audience_name = '{audience}'"
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

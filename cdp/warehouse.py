@@ -73,6 +73,11 @@ class Warehouse:
         self.connection.execute("commit")
 
 
+def quoted(name: str) -> str:
+    """An identifier of SQL, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def duckdb_path(project: Project) -> Path:
     """The DuckDB file of the target.
 

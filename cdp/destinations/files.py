@@ -17,6 +17,7 @@ from pathlib import Path
 from cdp.destinations.delivery import ACCEPTED, RETRY, Batch, Outcome, Refused, Stop
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
+from cdp.warehouse import quoted
 
 COPY_OPTIONS = {
     "csv": "format csv, header true",
@@ -83,12 +84,12 @@ class FileDriver:
                     line = {"operation": row.operation, "key": row.key, "fields": row.fields}
                     out.write(json.dumps(line, ensure_ascii=False) + "\n")
             connection.execute("set preserve_insertion_order = true")
-            fields = ", ".join(f"{_quoted(name)} {kind}" for name, kind in batch.columns)
+            fields = ", ".join(f"{quoted(name)} {kind}" for name, kind in batch.columns)
             shape = {"operation": "varchar", "key": "varchar"}
             if fields:
                 shape["fields"] = f"struct({fields})"
             columns = ", ".join(f"{name}: {_text(kind)}" for name, kind in shape.items())
-            values = "".join(f", r.fields.{_quoted(name)}" for name, _ in batch.columns)
+            values = "".join(f", r.fields.{quoted(name)}" for name, _ in batch.columns)
             # Names and types come from the model's own columns, paths from code.
             connection.execute(
                 f"copy (select r.operation, r.key{values} "  # noqa: S608
@@ -96,10 +97,6 @@ class FileDriver:
                 f"columns = {{{columns}}}) as r) "
                 f"to {_text(str(path))} ({COPY_OPTIONS[self._format]})"
             )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: str) -> str:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from cdp.errors import RunError
 from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN
-from cdp.syncs.ledger import HASH_VERSION, ledger_relation, quoted
+from cdp.syncs.ledger import HASH_VERSION, ledger_relation
 from cdp.syncs.spec import Sync
-from cdp.warehouse import Warehouse
+from cdp.warehouse import Warehouse, quoted
 
 TO_SEND = ("removed", "added", "changed")
 

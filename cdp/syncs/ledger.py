@@ -18,7 +18,7 @@ from pathlib import Path
 from cdp.clock import utc_now
 from cdp.project import Project
 from cdp.syncs.journal import Journal
-from cdp.warehouse import Warehouse
+from cdp.warehouse import Warehouse, quoted
 
 # Part of every payload hash: a new version of the hash resends everything once.
 HASH_VERSION = "1"
@@ -51,11 +51,6 @@ _OUTCOME_COLUMNS = (
     "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
     "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer'}"
 )
-
-
-def quoted(name: str) -> str:
-    """An identifier of SQL, quoted."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def table(project: Project, name: str) -> str:

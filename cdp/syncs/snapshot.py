@@ -8,9 +8,8 @@ from cdp.destinations.files import COPY_OPTIONS
 from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import Diff, desired_relation
-from cdp.syncs.ledger import quoted
 from cdp.syncs.spec import Sync
-from cdp.warehouse import Warehouse
+from cdp.warehouse import Warehouse, quoted
 
 
 def write_snapshot(
