@@ -1,7 +1,7 @@
 {#- Materialises the connected components of an undirected graph.
 
-    The model's SQL gives the edges: two columns, source_id and target_id, of any type. The
-    table has one row a node: identifier_id and component_id, a number that is the same for
+    The model's SQL gives the edges: two columns, source_id and target_id, of any type. An edge
+    from a node to itself only says that there is the node. The table has one row a node: identifier_id and component_id, a number that is the same for
     two nodes exactly when a path joins them, and that means nothing else.
 
     The method is randomised contraction (Bögeholz, Brand and Todor, "In-database connected
@@ -47,16 +47,13 @@
     {%- call statement() -%} create table {{ relation }} as {{ sql }} {%- endcall -%}
 {%- endmacro -%}
 
-{%- materialization connected_components, default -%}
-    {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set existing = load_cached_relation(this) -%}
-    {%- set edges = cdp_work_table(this, 'edges') -%}
-    {%- set nodes = cdp_work_table(this, 'nodes') -%}
+{#- Creates the table `result` from the SQL of the edges. Scratch tables are named after the
+    relation `work` (`<work>__edges` and so on), and gone at the end. -#}
+{%- macro cdp_components(result, edges_sql, work) -%}
+    {%- set edges = cdp_work_table(work, 'edges') -%}
+    {%- set nodes = cdp_work_table(work, 'nodes') -%}
     {%- set most_rounds = 100 -%}
-    {{ run_hooks(pre_hooks, inside_transaction=False) }}
-    {{ run_hooks(pre_hooks, inside_transaction=True) }}
-
-    {%- do cdp_replace_table(edges, 'select distinct e.source_id, e.target_id from (' ~ sql
+    {%- do cdp_replace_table(edges, 'select distinct e.source_id, e.target_id from (' ~ edges_sql
         ~ ') as e') -%}
     {%- set numbered -%}
         select numbered.id, row_number() over (order by numbered.id) as node
@@ -69,7 +66,7 @@
     {%- endset -%}
     {%- do cdp_replace_table(nodes, numbered) -%}
 
-    {%- set state = namespace(edges=cdp_work_table(this, 'edges_0'), left=0, rounds=0,
+    {%- set state = namespace(edges=cdp_work_table(work, 'edges_0'), left=0, rounds=0,
         after={'a': 1, 'b': 0}) -%}
     {%- set first -%}
         select distinct s.node as a, t.node as b
@@ -83,8 +80,8 @@
 
     {%- for round in range(most_rounds) if state.left > 0 -%}
         {%- set h = cdp_round_factors(round) -%}
-        {%- set reps = cdp_work_table(this, 'map_' ~ round) -%}
-        {%- set contracted = cdp_work_table(this, 'edges_' ~ (round + 1)) -%}
+        {%- set reps = cdp_work_table(work, 'map_' ~ round) -%}
+        {%- set contracted = cdp_work_table(work, 'edges_' ~ (round + 1)) -%}
         {%- set choose -%}
             select
                 both_ways.a as node,
@@ -122,9 +119,9 @@
     {%- for step in range(1, state.rounds) -%}
         {%- set round = state.rounds - 1 - step -%}
         {%- set state.after = cdp_compose(state.after, cdp_round_factors(round + 1)) -%}
-        {%- set later = cdp_work_table(this, 'map_' ~ (round + 1)) -%}
-        {%- set reps = cdp_work_table(this, 'map_' ~ round) -%}
-        {%- set composed = cdp_work_table(this, 'composed') -%}
+        {%- set later = cdp_work_table(work, 'map_' ~ (round + 1)) -%}
+        {%- set reps = cdp_work_table(work, 'map_' ~ round) -%}
+        {%- set composed = cdp_work_table(work, 'composed') -%}
         {%- set compose -%}
             select m.node, coalesce(l.label, {{ cdp_rename('m.label', state.after) }}) as label
             from {{ reps }} as m
@@ -136,9 +133,7 @@
         {%- do adapter.rename_relation(composed, reps) -%}
     {%- endfor -%}
 
-    {%- set result = make_intermediate_relation(target_relation) -%}
-    {%- set labels = cdp_work_table(this, 'map_0') -%}
-    {%- do adapter.drop_relation(result) -%}
+    {%- set labels = cdp_work_table(work, 'map_0') -%}
     {%- set components -%}
         {%- if state.rounds > 0 -%}
         select n.id as identifier_id, cast(coalesce(l.label, -n.node) as bigint) as component_id
@@ -148,13 +143,24 @@
         select n.id as identifier_id, cast(-n.node as bigint) as component_id from {{ nodes }} as n
         {%- endif -%}
     {%- endset -%}
-    {%- if config.get('contract').enforced -%}
-        {%- do get_assert_columns_equivalent(components) -%}
-    {%- endif -%}
-    {%- call statement('main') -%} create table {{ result }} as {{ components }} {%- endcall -%}
+    {%- do cdp_replace_table(result, components) -%}
     {%- do adapter.drop_relation(labels) -%}
     {%- do adapter.drop_relation(nodes) -%}
     {%- do adapter.drop_relation(edges) -%}
+{%- endmacro -%}
+
+{%- materialization connected_components, default -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set result = make_intermediate_relation(target_relation) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- do cdp_components(result, sql, this) -%}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent('select * from ' ~ result) -%}
+    {%- endif -%}
+    {%- call noop_statement('main', 'OK', 'CREATE TABLE') -%} {%- endcall -%}
     {%- if existing is not none -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
