@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path, PurePosixPath
 
@@ -15,8 +16,12 @@ from cdp.audiences.spec import Audience, Did, leaves
 from cdp.sql.events import EventQuery, Filter, Property
 from cdp.sql.names import digest, slug, unique_names
 from cdp.sql.types import STRING
+from cdp.sql.windows import Duration
+from cdp.traits.aggregates import Option
 from cdp.traits.spec import ProfileTrait, Trait
 
+# Days since an event are told from its time, where the trait is shown.
+SINCE = {"days_since_first": "first_time", "days_since_last": "last_time"}
 LONGEST_EVENT_SLUG = 45
 # The steps that compute a feature are named after it, with an ending of seven characters.
 LONGEST_FEATURE = 54
@@ -29,12 +34,14 @@ class Feature:
     query: EventQuery
     aggregate: str
     measured: Property | None = None
+    option: Option = None
 
     @property
     def key(self) -> str:
         """What tells features apart, independent of where they are defined."""
         query = self.query
-        return repr((query.event, query.filters, query.window, self.aggregate, self.measured))
+        asked = (self.aggregate, self.measured, self.option)
+        return repr((query.event, query.filters, query.window, *asked))
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,9 @@ def trait_feature(trait: Trait) -> Feature | ProfileFeature:
     """The feature that a trait shows."""
     if isinstance(trait.origin, ProfileTrait):
         return ProfileFeature(trait.origin.name, trait.type)
-    return Feature(trait.origin.query, trait.origin.aggregate, trait.origin.property)
+    origin = trait.origin
+    aggregate = SINCE.get(origin.aggregate, origin.aggregate)
+    return Feature(origin.query, aggregate, origin.property, origin.option)
 
 
 def did_feature(did: Did) -> Feature:
@@ -157,10 +166,22 @@ def _feature_name(feature: Feature, event_slug: str) -> str:
         kind = feature.measured.type
         plain = kind in (STRING, "decimal")
         parts[-1] += f"_{slug(feature.measured.dotted)}" + ("" if plain else f"_{kind}")
+    parts[-1] += _option_name(feature)
     parts += [f"where_{_filter_name(one)}" for one in feature.query.filters]
     if feature.query.window is not None:
         parts.append(feature.query.window.short)
     return "__".join(parts)
+
+
+def _option_name(feature: Feature) -> str:
+    option = feature.option
+    if option is None:
+        return ""
+    if isinstance(option, Duration):
+        return f"_{option.short}"
+    if isinstance(option, Decimal):
+        return "_" + slug(format(option.normalize(), "f"))
+    return f"_at_least_{option}" if isinstance(option, int) else f"_{option}"
 
 
 def _filter_name(one: Filter) -> str:

@@ -178,6 +178,91 @@ def binary(value: exp.Expr, dialect: str) -> exp.Expr:
     return value.copy()
 
 
+def truncated(moment: exp.Expr, unit: str, dialect: str) -> exp.Expr:
+    """The start of the calendar unit that a moment lies in; weeks start on Monday.
+
+    Snowflake's weeks do so unless the account sets WEEK_START.
+    """
+    if dialect == "bigquery":
+        return _call("datetime_trunc", moment, exp.var("isoweek" if unit == "week" else unit))
+    return _call("date_trunc", _text(unit), moment)
+
+
+def elapsed(start: exp.Expr, end: exp.Expr, dialect: str) -> exp.Expr:
+    """The microseconds from one moment to another, as a whole number."""
+    if dialect == "duckdb":
+        return exp.Sub(this=_call("epoch_us", end), expression=_call("epoch_us", start))
+    if dialect == "postgres":
+        between = exp.Paren(this=exp.Sub(this=end.copy(), expression=start.copy()))
+        seconds = exp.Extract(this=exp.var("epoch"), expression=between)
+        return cast(exp.Mul(this=seconds, expression=_digits("1000000")), INTEGER, dialect)
+    if dialect == "spark":
+        return exp.Sub(this=_call("unix_micros", end), expression=_call("unix_micros", start))
+    if dialect == "snowflake":
+        return _call("timestampdiff", exp.var("microsecond"), start, end)
+    return _call("datetime_diff", end, start, exp.var("microsecond"))
+
+
+def days_elapsed(start: exp.Expr, end: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    """Days of 24 hours from one moment to a later one; as integer those that are complete."""
+    micros = elapsed(start, end, dialect)
+    day = _digits(str(24 * 60 * 60 * 1_000_000))
+    if kind == INTEGER:
+        whole = exp.func("floor", divided(cast(micros, DECIMAL, dialect), day))
+        return cast(whole, INTEGER, dialect)
+    return cast(divided(cast(micros, DECIMAL, dialect), day), kind, dialect)
+
+
+def divided(value: exp.Expr, by: exp.Expr) -> exp.Expr:
+    """A division of numbers that are not both whole, as the engine divides them.
+
+    Not `typed`, sqlglot would make a double of the first one on PostgreSQL.
+    """
+    return exp.Div(this=value, expression=by, typed=True)
+
+
+def day_number(moment: exp.Expr, dialect: str) -> exp.Expr:
+    """Days since 0001-01-01, which was a Monday: the day is one of week `number / 7`."""
+    start, day = exp.cast(_text("0001-01-01"), "date"), exp.cast(moment.copy(), "date")
+    if dialect == "duckdb":
+        return _call("date_diff", _text("day"), start, day)
+    if dialect == "postgres":
+        return exp.Sub(this=day, expression=start)
+    return exp.DateDiff(this=day, expression=start, unit=exp.var("day"))
+
+
+def json_string(text: exp.Expr, dialect: str) -> exp.Expr:
+    """Text as a JSON string, in its quotes."""
+    if dialect == "spark":
+        # A lone string is no JSON document for Spark: it is written as an array of one.
+        array = _call("to_json", _call("array", text))
+        inner = exp.Sub(this=_length(array), expression=_digits("2"))
+        return _call("substr", array, _digits("2"), inner)
+    if dialect == "snowflake":
+        return _call("to_json", _call("to_variant", text))
+    if dialect == "bigquery":
+        return _call("to_json_string", text)
+    return exp.cast(_call("to_json", text), "text")
+
+
+def joined_in_order(text: exp.Expr, order: exp.Expr, dialect: str) -> exp.Expr:
+    """The texts of a group with commas between them, in the byte order of another text."""
+    if dialect == "spark":
+        pair = _call("named_struct", _text("place"), order, _text("entry"), text)
+        pairs = _call("sort_array", _call("collect_list", pair))
+        entry = exp.Lambda(
+            this=exp.column("entry", "pair"), expressions=[exp.to_identifier("pair")]
+        )
+        return _call("array_join", _call("transform", pairs, entry), _text(","))
+    ordered = exp.Ordered(this=binary(order, dialect))
+    if dialect == "snowflake":
+        listed = _call("listagg", text, _text(","))
+        return exp.WithinGroup(this=listed, expression=exp.Order(expressions=[ordered]))
+    ordered.set("nulls_first", dialect == "bigquery" or None)
+    comma = exp.Order(this=_text(","), expressions=[ordered])
+    return exp.Anonymous(this="string_agg", expressions=[text.copy(), comma])
+
+
 def _type(kind: str, dialect: str) -> exp.DataType:
     return exp.DataType.build(COLUMN_TYPES[kind][dialect], dialect=dialect)
 

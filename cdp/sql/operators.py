@@ -1,9 +1,8 @@
 """The operators of conditions: which types each takes, its value, and what it means.
 
-Owns the one published table of semantics (docs/definitions.md repeats it, and a
-test compares the two). The vocabulary is Segment's: 20 operators on traits and
-16 on event properties, in snake case (its Engage documentation). SQL for
-them is made in `predicates`.
+Owns the one published table of semantics (docs/operators.md is printed from it). The
+vocabulary is Segment's: 20 operators on traits and 16 on event properties, in snake
+case (its Engage documentation). SQL for them is made in `predicates`.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from cdp.sql.engines import cast, list_has
+from cdp.sql.engines import cast, list_has, truncated
 from cdp.sql.events import Operand
 from cdp.sql.types import LIST, TIMESTAMP
 from cdp.sql.values import Value
-from cdp.sql.windows import Duration, Window
+from cdp.sql.windows import Bound, Duration, Window
 
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "equals": exp.EQ,
@@ -27,6 +27,14 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
     "greater_than_or_equal": exp.GTE,
     "before": exp.LT,
     "after": exp.GT,
+}
+# Every engine subtracts days and months; few know quarters.
+_CALENDAR_STEPS = {
+    "day": ("day", 1),
+    "week": ("day", 7),
+    "month": ("month", 1),
+    "quarter": ("month", 3),
+    "year": ("month", 12),
 }
 _OPPOSITES = {"not_equals": "equals", "not_contains": "contains"}
 
@@ -52,24 +60,42 @@ def operator_test(
     return _edge(operator, subject, str(value))
 
 
-def in_window(moment: exp.Expr, window: Window | None, as_of: exp.Expr) -> exp.Expr | None:
+def in_window(
+    moment: exp.Expr, window: Window | None, as_of: exp.Expr, dialect: str
+) -> exp.Expr | None:
     """Whether a moment lies in a window, given that it is before as_of; None for all time."""
     if window is None:
         return None
-    after = exp.GTE(this=moment.copy(), expression=shifted(as_of, window.start, exp.Sub))
-    if window.end is None:
-        return after
-    return exp.and_(
-        after, exp.LT(this=moment.copy(), expression=shifted(as_of, window.end, exp.Sub))
-    )
+    tests: list[exp.Expr] = []
+    if window.start is not None:
+        start = bound_at(window.start, as_of, dialect)
+        tests.append(exp.GTE(this=moment.copy(), expression=start))
+    if window.end is not None:
+        end = bound_at(window.end, as_of, dialect)
+        tests.append(exp.LT(this=moment.copy(), expression=end))
+    return all_of(tests)
+
+
+def bound_at(bound: Bound, as_of: exp.Expr, dialect: str) -> exp.Expr:
+    """The moment that a bound of a window is."""
+    if isinstance(bound, Duration):
+        return shifted(as_of, bound, exp.Sub)
+    if isinstance(bound, datetime):
+        return literal(bound, dialect)
+    start = truncated(as_of, bound.unit, dialect)
+    if not bound.back:
+        return start
+    unit, size = _CALENDAR_STEPS[bound.unit]
+    return exp.Sub(this=start, expression=_interval(size * bound.back, unit))
 
 
 def shifted(moment: exp.Expr, duration: Duration, operation: type[exp.Binary]) -> exp.Expr:
     """A moment plus or minus a duration."""
-    interval = exp.Interval(
-        this=exp.Literal.string(str(duration.count)), unit=exp.var(duration.unit)
-    )
-    return operation(this=moment.copy(), expression=interval)
+    return operation(this=moment.copy(), expression=_interval(duration.count, duration.unit))
+
+
+def _interval(count: int, unit: str) -> exp.Expr:
+    return exp.Interval(this=exp.Literal.string(str(count)), unit=exp.var(unit))
 
 
 def literal(value: Value, dialect: str) -> exp.Expr:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, select
 
 from cdp.features import (
+    SINCE,
     FeaturePlan,
     ProfileFeature,
     definition_path,
@@ -21,12 +22,13 @@ from cdp.features import (
     trait_feature,
 )
 from cdp.identity.spec import rules_hash
+from cdp.sql.engines import days_elapsed
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.predicates import literal
 from cdp.traits import feature_table
 from cdp.traits.event_tables import compile_event_tables
 from cdp.traits.feature_table import compile_feature_table
-from cdp.traits.spec import Trait
+from cdp.traits.spec import EventTrait, Trait
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -53,15 +55,23 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
 def trait_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> exp.Expr:
     """A trait as an expression over the features."""
     feature = trait_feature(trait)
-    name = (
-        plan.profile_features[feature]
-        if isinstance(feature, ProfileFeature)
-        else plan.features[feature]
-    )
-    column = exp.column(name, table)
-    if trait.default is None:
-        return column
-    return exp.func("coalesce", column, literal(trait.default, dialect))
+    if isinstance(feature, ProfileFeature):
+        value: exp.Expr = exp.column(plan.profile_features[feature], table)
+    else:
+        value = exp.column(plan.features[feature], table)
+    if isinstance(trait.origin, EventTrait) and trait.origin.aggregate in SINCE:
+        value = days_elapsed(value, exp.column("as_of", table), trait.type, dialect)
+    if trait.default is not None:
+        value = exp.func("coalesce", value, literal(trait.default, dialect))
+    return _eligible(trait, value, table)
+
+
+def _eligible(trait: Trait, value: exp.Expr, table: str) -> exp.Expr:
+    if trait.eligible == "all":
+        return value
+    anonymous: exp.Expr = exp.column("is_anonymous", table)
+    wanted = anonymous if trait.eligible == "anonymous" else exp.Not(this=anonymous)
+    return exp.Case().when(wanted, value)
 
 
 def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> GeneratedModel:

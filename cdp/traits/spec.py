@@ -13,39 +13,24 @@ from pathlib import Path
 from cdp.errors import Location, Problems
 from cdp.sql.events import EventQuery, Property, read_event_query
 from cdp.sql.names import RESERVED
-from cdp.sql.types import BOOLEAN, DECIMAL, FLOAT, INTEGER, LIST, SCALARS, STRING, TIMESTAMP
+from cdp.sql.types import LIST, SCALARS, STRING
 from cdp.sql.values import Value, read_path, read_value
+from cdp.traits.aggregates import AGGREGATES, COUNTS, NAMES, Option, read_option
 from cdp.yamlfile import Node, Section, read_yaml
 
 LONGEST_FILE_NAME = 45
-_NUMERIC = (DECIMAL, INTEGER, FLOAT)
-# The types that an aggregate can give; the first is the default.
-AGGREGATES: dict[str, tuple[str, ...]] = {
-    "count": (INTEGER,),
-    "sum": _NUMERIC,
-    "average": (DECIMAL, FLOAT),
-    "minimum": (*_NUMERIC, TIMESTAMP),
-    "maximum": (*_NUMERIC, TIMESTAMP),
-    "first": (STRING, *_NUMERIC, BOOLEAN, TIMESTAMP),
-    "last": (STRING, *_NUMERIC, BOOLEAN, TIMESTAMP),
-    "first_time": (TIMESTAMP,),
-    "last_time": (TIMESTAMP,),
-    "most_frequent": (STRING, *_NUMERIC, BOOLEAN),
-    "unique_list": (LIST,),
-    "unique_count": (INTEGER,),
-}
-WITHOUT_PROPERTY = ("count", "first_time", "last_time")
-COUNTS = ("count", "unique_count")
+ELIGIBLE = ("all", "known", "anonymous")
 _JINJA = re.compile(r"\{[{%#]")
 
 
 @dataclass(frozen=True)
 class EventTrait:
-    """An aggregate over events. `property` is None for count, first_time and last_time."""
+    """An aggregate over events. `property` is None for those that read none."""
 
     query: EventQuery
     aggregate: str
     property: Property | None
+    option: Option = None
 
 
 @dataclass(frozen=True)
@@ -57,13 +42,17 @@ class ProfileTrait:
 
 @dataclass(frozen=True)
 class Trait:
-    """One computed trait. `file` is the stem of its definition file."""
+    """One computed trait. `file` is the stem of its definition file.
+
+    Profiles that are not `eligible` have no value: all, known or anonymous ones may be.
+    """
 
     name: str
     description: str
     type: str
     origin: EventTrait | ProfileTrait
     default: Value | None
+    eligible: str
     file: str
     location: Location = field(compare=False)
 
@@ -121,11 +110,13 @@ def _read_trait(node: Node, file: str, problems: Problems) -> Trait | None:
     description = read_description(section, problems)
     origin, kind = _read_origin(section, problems)
     default_node = section.node("default")
+    eligible = section.choice("eligible", ELIGIBLE, default="all")
     section.finish()
     if origin is None or len(problems.found) > before:
         return None
     default = _read_default(default_node, kind, origin, section.what, problems)
-    return Trait(name, description, kind, origin, default, file, section.place("name"))
+    place = section.place("name")
+    return Trait(name, description, kind, origin, default, eligible, file, place)
 
 
 def _read_origin(
@@ -149,29 +140,30 @@ def _read_origin(
 
 def _read_event_trait(section: Section, problems: Problems) -> tuple[EventTrait | None, str]:
     query = read_event_query(section, "event", problems)
-    aggregate = section.choice("aggregate", tuple(AGGREGATES), required=True)
-    kinds = AGGREGATES.get(aggregate, (STRING,))
+    named = section.choice("aggregate", NAMES, required=True)
+    aggregate, option = read_option(named, section, problems)
+    kinds = AGGREGATES[aggregate].types if aggregate else (STRING,)
     kind = section.choice("type", (*SCALARS, LIST), default=kinds[0])
     if kind not in kinds:
         problems.add(
             "wrong-aggregate-type",
-            f"{section.what} has the aggregate '{aggregate}', which cannot be of type '{kind}'",
+            f"{section.what} has the aggregate '{named}', which cannot be of type '{kind}'",
             section.place("type"),
             "use " + " or ".join(f"'{one}'" for one in kinds),
         )
     prop = _read_property(section, aggregate, kind, problems)
-    return (EventTrait(query, aggregate, prop) if aggregate else None), kind
+    return (EventTrait(query, aggregate, prop, option) if aggregate else None), kind
 
 
 def _read_property(
     section: Section, aggregate: str, kind: str, problems: Problems
 ) -> Property | None:
-    wanted = bool(aggregate) and aggregate not in WITHOUT_PROPERTY
-    text = section.text("property", required=wanted)
+    reads = AGGREGATES[aggregate].reads if aggregate else None
+    text = section.text("property", required=reads is not None)
     node = section.node("property")
     if node is None or not text:
         return None
-    if aggregate in WITHOUT_PROPERTY:
+    if aggregate and reads is None:
         problems.add(
             "needless-property",
             f"{section.what} has the aggregate '{aggregate}', which reads no property",
@@ -179,9 +171,7 @@ def _read_property(
             "leave 'property' out, or count its values with 'unique_count'",
         )
     path = read_path(text, section.what, node, problems)
-    if path is None:
-        return None
-    return Property(path, STRING if aggregate in ("unique_list", "unique_count") else kind)
+    return None if path is None else Property(path, reads or kind)
 
 
 def _read_default(

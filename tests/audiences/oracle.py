@@ -6,6 +6,7 @@ it is slow and obvious on purpose.
 
 from __future__ import annotations
 
+import calendar
 import json
 import re
 from collections import Counter
@@ -20,7 +21,7 @@ from cdp.audiences.spec import Any as AnyOf
 from cdp.errors import Problems
 from cdp.sql.events import EventQuery, Filter, read_operand
 from cdp.sql.operators import OPERATORS
-from cdp.sql.windows import Duration, Window
+from cdp.sql.windows import CalendarStart, Duration, Window
 from cdp.traits.spec import ProfileTrait, Trait
 
 NUMBER = re.compile(r"\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*", re.A)
@@ -70,6 +71,9 @@ class World:
 
     def trait(self, profile: str, trait: Trait) -> Any:
         """The value of a trait, None where it is missing."""
+        is_anonymous = self.profiles[profile].is_anonymous
+        if trait.eligible == ("known" if is_anonymous else "anonymous"):
+            return None
         value = self._trait(profile, trait)
         return trait.default if value is None else value
 
@@ -112,15 +116,12 @@ class World:
         if isinstance(origin, ProfileTrait):
             return typed(self.profiles[profile].traits.get(origin.name), trait.type)
         events = self._events(profile, origin.query)
-        if origin.aggregate == "count":
-            return len(events)
-        if origin.aggregate in ("first_time", "last_time"):
-            pick = min if origin.aggregate == "first_time" else max
-            return pick((one.occurred_at for one in events), default=None)
-        assert origin.property is not None
+        moments = [one.occurred_at for one in events]
+        if origin.property is None:
+            return of_moments(origin.aggregate, moments, origin.option, trait.type, self.as_of)
         path, kind = origin.property.path, origin.property.type
         found = [(one, value) for one in events if (value := leaf(one, path, kind)) is not None]
-        return aggregate(origin.aggregate, found)
+        return aggregate(origin.aggregate, found, origin.option)
 
     def _events(self, profile: str, query: EventQuery) -> list[Event]:
         return [
@@ -138,7 +139,58 @@ class World:
         return passes(test.operator, value, test.value, self.as_of)
 
 
-def aggregate(name: str, found: list[tuple[Event, Any]]) -> Any:
+def of_moments(name: str, moments: list[datetime], option: Any, kind: str, as_of: datetime) -> Any:
+    """An aggregate that asks only when events occurred."""
+    if name == "count":
+        return len(moments)
+    if name in ("current_streak", "longest_streak"):
+        return streak(name, moments, option, as_of)
+    if name == "session_count":
+        return len(sessions(moments, option))
+    if not moments:
+        return None
+    if name in ("longest_session", "average_session"):
+        lengths = [last - first for first, last in sessions(moments, option)]
+        micros = [length // timedelta(microseconds=1) for length in lengths]
+        whole = max(micros) if name == "longest_session" else Decimal(sum(micros)) / len(micros)
+        return (Decimal(whole) / 60_000_000).quantize(MICRO, ROUND_HALF_UP)
+    moment = min(moments) if name in ("first_time", "days_since_first") else max(moments)
+    if name in ("first_time", "last_time"):
+        return moment
+    if kind == "integer":
+        return (as_of - moment).days
+    micros_since = (as_of - moment) // timedelta(microseconds=1)
+    return (Decimal(micros_since) / 86_400_000_000).quantize(MICRO, ROUND_HALF_UP)
+
+
+def sessions(moments: list[datetime], gap: Duration) -> list[tuple[datetime, datetime]]:
+    """The first and last moment of each session."""
+    found: list[tuple[datetime, datetime]] = []
+    for one in sorted(moments):
+        if found and one - found[-1][1] <= timedelta(minutes=gap.minutes):
+            found[-1] = (found[-1][0], one)
+        else:
+            found.append((one, one))
+    return found
+
+
+def streak(name: str, moments: list[datetime], every: str, as_of: datetime) -> int:
+    """Days, or weeks from Monday, in a row: the longest run, or the one that still lasts."""
+    days = {one.date() for one in moments}
+    today, step = as_of.date(), timedelta(days=1)
+    if every == "week":
+        days = {day - timedelta(days=day.weekday()) for day in days}
+        today, step = today - timedelta(days=today.weekday()), timedelta(days=7)
+
+    def until(day: Any) -> int:
+        return 1 + until(day - step) if day in days else 0
+
+    if name == "longest_streak":
+        return max(map(until, days), default=0)
+    return until(today) or until(today - step)
+
+
+def aggregate(name: str, found: list[tuple[Event, Any]], option: Any) -> Any:
     """An aggregate of the values that are not missing."""
     values = [value for _, value in found]
     if name == "unique_count":
@@ -149,16 +201,33 @@ def aggregate(name: str, found: list[tuple[Event, Any]]) -> Any:
         return sum(values)
     if name == "average":
         return (Decimal(sum(values)) / len(values)).quantize(MICRO, ROUND_HALF_UP)
+    if name == "percentile":
+        return percentile(values, option)
     if name in ("minimum", "maximum"):
-        return min(values) if name == "minimum" else max(values)
+        return (min if name == "minimum" else max)(values, key=sortable)
     if name in ("first", "last"):
         pick = min if name == "first" else max
         return pick(found, key=lambda one: (one[0].occurred_at, sortable(one[1])))[1]
     if name == "unique_list":
         return sorted(set(values), key=sortable)
     counts = Counter(values)
+    if name == "tally":
+        in_order = {value: counts[value] for value in sorted(counts, key=sortable)}
+        return json.dumps(in_order, ensure_ascii=False, separators=(",", ":"))
     most = max(counts.values())
+    if most < (option or 1):
+        return None
     return min((value for value, count in counts.items() if count == most), key=sortable)
+
+
+def percentile(values: list[Any], percent: Decimal) -> Decimal:
+    """By linear interpolation between the two nearest ranks."""
+    ordered = sorted(values)
+    place = percent * (len(ordered) - 1) / 100
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    between = ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+    return Decimal(between).quantize(MICRO, ROUND_HALF_UP)
 
 
 def passes(operator: str, value: Any, operand: Any, as_of: datetime) -> bool:
@@ -170,13 +239,13 @@ def passes(operator: str, value: Any, operand: Any, as_of: datetime) -> bool:
     if value is None:
         return False
     if isinstance(operand, Duration):
-        length = timedelta(minutes=operand.minutes)
+        past, future = shifted(as_of, operand, -1), shifted(as_of, operand, 1)
         return bool(
             {
-                "within_last": as_of - length <= value < as_of,
-                "within_next": as_of <= value < as_of + length,
-                "before_last": value < as_of - length,
-                "after_next": value >= as_of + length,
+                "within_last": past <= value < as_of,
+                "within_next": as_of <= value < future,
+                "before_last": value < past,
+                "after_next": value >= future,
             }[operator]
         )
     if operator == "one_of":
@@ -204,8 +273,39 @@ def inside(moment: datetime, window: Window | None, as_of: datetime) -> bool:
     """Whether a moment lies in a half-open window."""
     if window is None:
         return True
-    end = timedelta(minutes=window.end.minutes if window.end else 0)
-    return as_of - timedelta(minutes=window.start.minutes) <= moment < as_of - end
+    start, end = bound(window.start, as_of), bound(window.end, as_of)
+    return (start is None or start <= moment) and (end is None or moment < end)
+
+
+def bound(one: Any, as_of: datetime) -> datetime | None:
+    """The moment that a bound of a window is."""
+    if one is None or isinstance(one, datetime):
+        return one
+    if isinstance(one, Duration):
+        return shifted(as_of, one, -1)
+    assert isinstance(one, CalendarStart)
+    day = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = {
+        "day": day,
+        "week": day - timedelta(days=day.weekday()),
+        "month": day.replace(day=1),
+        "quarter": day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
+        "year": day.replace(month=1, day=1),
+    }
+    start = starts[one.unit]
+    if not one.back:
+        return start
+    # A moment before its start lies in the unit before it.
+    return bound(CalendarStart(one.unit), start - timedelta(microseconds=1))
+
+
+def shifted(moment: datetime, length: Duration, sign: int) -> datetime:
+    """A moment plus or minus a duration; a day that a month does not have is its last."""
+    if not length.months:
+        return moment + sign * timedelta(minutes=length.minutes)
+    year, month = divmod(moment.year * 12 + moment.month - 1 + sign * length.months, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))
 
 
 def leaf(event: Event, path: tuple[str, ...], kind: str) -> Any:

@@ -14,25 +14,47 @@ from cdp.audiences.check import check_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.errors import Problems
 from cdp.identity.spec import IdentityRules
-from cdp.traits.spec import AGGREGATES, WITHOUT_PROPERTY, Trait, read_traits
+from cdp.sql.windows import CALENDAR
+from cdp.traits.aggregates import AGGREGATES
+from cdp.traits.spec import ELIGIBLE, Trait, read_traits
 from tests.audiences.oracle import Event, Profile, World
 
-AS_OF = datetime(2026, 5, 1, 12)
+AS_OF = datetime(2026, 5, 31, 12)
 EVENTS = ("Order Completed", "Product Viewed", "order_completed", "Page Viewed", "It's \\ odd")
 TEXTS = ("red", "Red", "blue", "a'b", "100%", "é", "", "\\", "Z", "true", "{{ x }}", "12")
 NUMBERS = (0, 1, 2, 12, 12.5, -3, 100)
 MOMENTS = (
-    "2026-05-01",
-    "2026-05-01T12:00:00Z",
-    "2026-05-01T14:00:00+02:00",
-    "2026-04-30 12:00:00",
-    "2026-04-24T12:00:00.000Z",
-    "2026-05-02T12:00:00Z",
-    "2026-04-01T00:00:00.123456-0700",
+    "2026-05-31",
+    "2026-05-31T12:00:00Z",
+    "2026-05-31T14:00:00+02:00",
+    "2026-05-30 12:00:00",
+    "2026-05-24T12:00:00.000Z",
+    "2026-06-01T12:00:00Z",
+    "2026-05-01T00:00:00.123456-0700",
 )
-JUNK = ("2026-02-30", "2026-05-01T25:00:00Z", "soon", "1_000", " 7 ", "1e2", "--5", "NaN", ".5")
+JUNK = ("2026-02-30", "2026-05-31T25:00:00Z", "soon", "1_000", " 7 ", "1e2", "--5", "NaN", ".5")
 PATHS = ("color", "price", "size.width", "when", "is gift")
-DURATIONS = ("1 hour", "24 hours", "7 days", "30 days")
+DURATIONS = ("1 hour", "24 hours", "7 days", "30 days", "1 month", "1 quarter")
+WINDOWS: tuple[dict[str, Any], ...] = (
+    *({"last": one} for one in DURATIONS),
+    {"between": ["1 hour", "7 days"]},
+    {"between": ["30 days", "7 days"]},
+    {"between": ["2 months", "1 week"]},
+    *({"calendar": one} for one in CALENDAR),
+    {"since": "2026-05-24T12:00:00Z"},
+    {"before": "2026-05-24"},
+    {"since": "2026-02-01", "before": "2026-05-31T14:00:00+02:00"},
+    {"between": ["2026-02-28", "2026-05-31"]},
+)
+OPTIONS: dict[str, tuple[dict[str, Any], ...]] = {
+    "percentile": tuple({"percentile": one} for one in (0, 12.5, 50, 99.999, 100)),
+    "most_frequent": ({}, {"minimum_frequency": 1}, {"minimum_frequency": 2}),
+    "session_count": ({}, {"gap": "1 hour"}, {"gap": "2 days"}),
+    "longest_session": ({}, {"gap": "1 hour"}, {"gap": "2 days"}),
+    "average_session": ({}, {"gap": "1 hour"}, {"gap": "2 days"}),
+    "current_streak": ({}, {"every": "day"}, {"every": "week"}),
+    "longest_streak": ({}, {"every": "day"}, {"every": "week"}),
+}
 AGES = (
     timedelta(0),
     timedelta(microseconds=1),
@@ -42,7 +64,11 @@ AGES = (
     timedelta(days=7),
     timedelta(days=6, hours=5),
     timedelta(days=30),
-    timedelta(days=90),
+    timedelta(days=30, hours=12),
+    timedelta(days=31),
+    timedelta(days=31, microseconds=1),
+    timedelta(days=92),
+    timedelta(days=92, hours=12, microseconds=1),
     timedelta(days=-1),
 )
 PROFILE_TRAITS = {"plan": "string", "age": "integer", "joined": "timestamp", "vip": "boolean"}
@@ -128,33 +154,25 @@ def queries(draw: st.DrawFn, key: str) -> dict[str, Any]:
     where = draw(st.lists(filters(), max_size=2))
     if where:
         query["where"] = where
-    window = draw(st.sampled_from((None, "last", "between")))
-    if window == "last":
-        query["window"] = {"last": draw(st.sampled_from(DURATIONS))}
-    if window == "between":
-        ends = draw(
-            st.lists(
-                st.sampled_from(("1 hour", "7 days", "30 days")),
-                min_size=2,
-                max_size=2,
-                unique=True,
-            )
-        )
-        query["window"] = {"between": ends}
+    if draw(st.booleans()):
+        query["window"] = draw(st.sampled_from(WINDOWS))
     return query
 
 
 @st.composite
 def traits(draw: st.DrawFn, number: int) -> dict[str, Any]:
     trait: dict[str, Any] = {"name": f"trait_{number}", "description": "Random."}
+    if draw(st.integers(0, 3)) == 0:
+        trait["eligible"] = draw(st.sampled_from(ELIGIBLE))
     if draw(st.integers(0, 4)) == 0:
         name = draw(st.sampled_from(tuple(PROFILE_TRAITS)))
         return trait | {"profile_trait": name, "type": PROFILE_TRAITS[name]}
     aggregate = draw(st.sampled_from(AGGREGATE_NAMES))
     # Sums of floats differ with the order of rows; that is what decimals are for.
-    kinds = [kind for kind in AGGREGATES[aggregate] if kind != "float"]
+    kinds = [kind for kind in AGGREGATES[aggregate].types if kind != "float"]
     trait |= draw(queries("event")) | {"aggregate": aggregate, "type": draw(st.sampled_from(kinds))}
-    if aggregate not in WITHOUT_PROPERTY:
+    trait |= draw(st.sampled_from(OPTIONS.get(aggregate, ({},))))
+    if AGGREGATES[aggregate].reads is not None:
         trait["property"] = draw(st.sampled_from(PATHS))
     if draw(st.booleans()) and trait["type"] == "decimal":
         trait["default"] = draw(st.sampled_from(NUMBERS))

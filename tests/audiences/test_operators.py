@@ -1,15 +1,12 @@
 """Every operator on every type it takes, for every pair of a value and an operand.
 
-The grid finds what random audiences rarely meet; the table in docs/definitions.md
-is compared with the code's.
+The grid finds what random audiences rarely meet.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -31,10 +28,10 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "float": (0.0, 0.5, -1.0, 12.5, 100.0),
     "string": TEXT_VALUES,
     "boolean": (True, False),
-    "timestamp": tuple(AS_OF - age for age in AGES) + (datetime(2026, 5, 20),),
+    "timestamp": tuple(AS_OF - age for age in AGES) + (datetime(2026, 6, 20),),
     "string_list": (["red"], ["blue", "red"], ["é", "a'b"], ["redder"]),
 }
-DURATIONS = tuple(map(Duration, (60, 24 * 60, 7 * 24 * 60)))
+DURATIONS = (Duration(60), Duration(24 * 60), Duration(7 * 24 * 60), Duration(0, 1))
 PAIRS = [(operator, kind) for operator in OPERATORS for kind in OPERATORS[operator].types]
 
 
@@ -86,14 +83,3 @@ def test_a_missing_value_answers_as_the_table_says(operator: str) -> None:
         assert [passes(operator, None, one, AS_OF) for one in (True, False)] == [False, True]
     else:
         assert {passes(operator, None, one, AS_OF) for one in operands(operator, kind)} == {said}
-
-
-def test_the_documented_table_is_the_table_in_the_code(repository: Path) -> None:
-    text = (repository / "docs" / "definitions.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", text, re.M)
-    said = {row[0]: row[1:] for row in rows if row[0] in OPERATORS}
-    missing = {True: "true", False: "false", None: "see its meaning"}
-    assert said == {
-        name: (one.takes, ", ".join(one.types), missing[one.when_missing], one.meaning)
-        for name, one in OPERATORS.items()
-    }

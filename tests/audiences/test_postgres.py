@@ -14,10 +14,12 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.audiences import stub_warehouse
 from tests.audiences.strategies import Case, cases
 from tests.audiences.test_oracle import PROFILE, shown
+from tests.traits.test_aggregates import crowded
 
 pytestmark = pytest.mark.postgres
 
@@ -36,7 +38,7 @@ def cursor() -> Iterator[Any]:
 
 
 @settings(PROFILE, max_examples=40)
-@given(case=cases())
+@given(case=st.one_of(cases(), crowded()))
 def test_postgres_gives_what_the_oracle_says(cursor: Any, case: Case) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world, found = case.read(Path(folder))

@@ -25,6 +25,7 @@ MODELS = (
     "event__page_viewed",
     "int_features",
     "traits__orders",
+    "traits__behaviour",
     "computed_traits",
     "audience__every_operator",
     "audience__nested",

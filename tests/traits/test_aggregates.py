@@ -11,15 +11,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cdp.traits.spec import AGGREGATES, WITHOUT_PROPERTY
+from cdp.traits.aggregates import AGGREGATES
 from tests.audiences import stub_warehouse
 from tests.audiences.oracle import Event, Profile
-from tests.audiences.strategies import AGES, AS_OF, Case
+from tests.audiences.strategies import AGES, AS_OF, OPTIONS, Case
 from tests.audiences.test_oracle import PROFILE, evaluate, shown
 
 VALUES: dict[str, tuple[Any, ...]] = {
     "number": (0, 1, 2, 12.5, -3, "12.5", "007", "soon", None),
-    "text": ("b", "B", "a", "é", "z", None),
+    "text": ("b", "B", "a", "é", "z", '"\\\n', None),
     "truth": (True, False, "true", None),
     "moment": ("2026-04-01", "2026-04-01T10:00:00+02:00", "2026-03-01 00:00:00Z", "soon"),
 }
@@ -33,24 +33,29 @@ PROPERTIES = {
 }
 
 
+LATELY = ("first", "last", "most_frequent", "unique_list", "percentile", "tally", "session_count")
+
+
 def all_traits() -> list[dict[str, Any]]:
     found = []
-    for aggregate, kinds in AGGREGATES.items():
+    for aggregate in AGGREGATES.values():
         # Sums of floats depend on the order of rows, so they have no one right answer.
-        for kind in [one for one in kinds if one != "float"]:
-            trait = {
-                "name": f"{aggregate}_as_{kind}",
-                "description": "Of many.",
-                "event": "Seen",
-                "aggregate": aggregate,
-                "type": kind,
-            }
-            if aggregate not in WITHOUT_PROPERTY:
-                trait["property"] = "text" if aggregate == "unique_count" else PROPERTIES[kind]
-            found.append(trait)
-            if aggregate in ("first", "last", "most_frequent", "unique_list"):
-                filtered = {"name": f"{trait['name']}_lately", "window": {"last": "7 days"}}
-                found.append(trait | filtered)
+        for kind in [one for one in aggregate.types if one != "float"]:
+            for number, options in enumerate(OPTIONS.get(aggregate.name, ({},))):
+                trait = {
+                    "name": f"{aggregate.name}_as_{kind}_{number}",
+                    "description": "Of many.",
+                    "event": "Seen",
+                    "aggregate": aggregate.name,
+                    "type": kind,
+                    **options,
+                }
+                if aggregate.reads is not None:
+                    trait["property"] = PROPERTIES[aggregate.reads or kind]
+                found.append(trait)
+                if aggregate.name in LATELY:
+                    lately = {"name": f"{trait['name']}_lately", "window": {"last": "7 days"}}
+                    found.append(trait | lately)
     return found
 
 

@@ -200,5 +200,4 @@ def test_all_problems_of_all_files_are_reported_together(tmp_path: Path) -> None
         "error[missing-key",
         "error[unknown-key",
         "error[wrong-type",
-        "error[impossible-window",
     ]

@@ -72,14 +72,14 @@ traits:
     description: Money.
     event: Order Completed
     aggregate: count
-    window: {last: 3 months}
+    window: {last: 3 fortnights}
 """,
         },
         """\
-error[invalid-duration]: the window of trait 'total' has the duration '3 months'
+error[invalid-duration]: the window of trait 'total' has the duration '3 fortnights'
   --> definitions/traits/orders.yml:6:20
-   6 |     window: {last: 3 months}
-help: write a number and a unit: minutes, hours, days or weeks, such as '90 days'""",
+   6 |     window: {last: 3 fortnights}
+help: write a number and a unit: minutes, hours, days, weeks, months, quarters or years, such as '90 days'""",
     ),
     "impossible_window_zero": (
         {
@@ -96,7 +96,7 @@ traits:
 error[impossible-window]: the window of trait 'total' has the duration '0 days'
   --> definitions/traits/orders.yml:6:20
    6 |     window: {last: 0 days}
-help: use at least 1 minute and at most 36500 days""",
+help: use at least 1 minute and at most 36500 days or 100 years""",
     ),
     "impossible_window_none": (
         {
@@ -110,10 +110,10 @@ traits:
 """,
         },
         """\
-error[impossible-window]: the window of trait 'total' needs one of 'last' and 'between'
+error[impossible-window]: the window of trait 'total' needs one of 'last', 'between', 'calendar', 'since' and 'before'
   --> definitions/traits/orders.yml:6:13
    6 |     window: {}
-help: write it as {last: 90 days} or {between: [60 days, 30 days]}""",
+help: write it as {last: 90 days}, {between: [60 days, 30 days]}, {calendar: this month} or {since: 2026-01-01, before: 2026-04-01}""",
     ),
     "impossible_window_same": (
         {
@@ -130,7 +130,7 @@ traits:
 error[impossible-window]: the window of trait 'total' needs two different durations in 'between'
   --> definitions/traits/orders.yml:6:23
    6 |     window: {between: [7 days, 1 week]}
-help: write the two ends, such as [60 days, 30 days]: from 60 until 30 days ago""",
+help: write the two ends, such as [60 days, 30 days]: from 60 until 30 days ago; two dates are possible too""",
     ),
     "unsafe_text": (
         {

@@ -164,7 +164,8 @@ product_viewed_totals as (
 product_viewed__most_frequent_category_counts as (
     select
         product_viewed_rows.canonical_profile_id,
-        product_viewed_rows.property_category as product_viewed__most_frequent_category,
+        product_viewed_rows.property_category as value,
+        count(*) as frequency,
         row_number() over (
             partition by product_viewed_rows.canonical_profile_id
             order by count(*) desc, product_viewed_rows.property_category
@@ -180,7 +181,7 @@ product_viewed__most_frequent_category_counts as (
 product_viewed__most_frequent_category_top as (
     select
         product_viewed__most_frequent_category_counts.canonical_profile_id,
-        product_viewed__most_frequent_category_counts.product_viewed__most_frequent_category
+        product_viewed__most_frequent_category_counts.value as product_viewed__most_frequent_category
     from product_viewed__most_frequent_category_counts
     where
         product_viewed__most_frequent_category_counts.frequency_rank = 1

@@ -1,0 +1,150 @@
+"""The rows of one event that features are computed from: `<event>_rows`.
+
+Owns the scan of an event table (its profile, as_of, the properties that are used, a rank
+for each first and last) and what a feature's filters and value are on such a row. First
+and last order by (occurred_at, value, message_id). What is made of the rows belongs to
+`totals`, `groups` and `periods`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp, select
+
+from cdp.features import Feature, FeaturePlan
+from cdp.sql.engines import binary
+from cdp.sql.events import Property
+from cdp.sql.predicates import all_of, in_window, is_present, operator_test
+from cdp.sql.types import STRING
+from cdp.traits.aggregates import AGGREGATES
+
+PROFILE = "canonical_profile_id"
+ORDERED = ("first", "last")
+Cte = tuple[str, exp.Select]
+
+
+class EventRows:
+    """The rows of one event for one dialect. `features` are those that are computed from it."""
+
+    def __init__(self, event: str, plan: FeaturePlan, dialect: str) -> None:
+        self.event = event
+        self.plan = plan
+        self.dialect = dialect
+        self.slug = plan.event_slugs[event]
+        self.name = f"{self.slug}_rows"
+        self.features: Mapping[Feature, str] = {
+            one: name for one, name in plan.features.items() if one.query.event == event
+        }
+
+    @property
+    def profile(self) -> exp.Column:
+        return exp.column(PROFILE, self.name)
+
+    @property
+    def occurred_at(self) -> exp.Column:
+        return exp.column("occurred_at", self.name)
+
+    def query(self) -> exp.Select:
+        """The events before as_of with their profile, and a rank for each first and last."""
+        source = self.plan.event_model(self.event)
+        columns: list[exp.Expr] = [
+            exp.column(PROFILE, "identity_graph"),
+            exp.column("as_of", "clock"),
+            exp.column("occurred_at", source),
+            *(exp.column(name, source) for name in self.plan.columns[self.event].values()),
+        ]
+        columns += [
+            self._rank(one, source).as_(f"{name}_rank")
+            for one, name in self.features.items()
+            if one.aggregate in ORDERED
+        ]
+        owned = exp.column("identifier_id", source).eq(
+            exp.column("identifier_id", "identity_graph")
+        )
+        return (
+            select(*columns)
+            .from_(source)
+            .join("identity_graph", on=owned, join_type="inner")
+            .join("clock", join_type="cross")
+            .where(exp.column("occurred_at", source) < exp.column("as_of", "clock"))
+        )
+
+    def conditions(
+        self, feature: Feature, table: str = "", clock: str = "", *, present: bool = False
+    ) -> list[exp.Expr]:
+        """The feature's filters and window as tests of a row; `present` asks for a value too."""
+        table, clock = table or self.name, clock or self.name
+        as_of = exp.column("as_of", clock)
+        tests = [
+            operator_test(
+                one.operator,
+                exp.column(self._column(one.property), table),
+                one.property.type,
+                one.value,
+                as_of,
+                self.dialect,
+            )
+            for one in feature.query.filters
+        ]
+        moment = exp.column("occurred_at", table)
+        window = in_window(moment, feature.query.window, as_of, self.dialect)
+        tests += [window] if window is not None else []
+        return tests + ([is_present(self.value(feature, table))] if present else [])
+
+    def value(self, feature: Feature, table: str = "") -> exp.Column:
+        """The property that a feature measures."""
+        assert feature.measured is not None
+        return exp.column(self._column(feature.measured), table or self.name)
+
+    def sortable(self, feature: Feature, value: exp.Expr) -> exp.Expr:
+        """The value as it is ordered: texts by their bytes."""
+        text = feature_type(feature) == STRING
+        return binary(value, self.dialect) if text else value.copy()
+
+    def kept(self, query: exp.Select, feature: Feature, *, present: bool = False) -> exp.Select:
+        """A query over the rows, of those that count for a feature."""
+        tests = self.conditions(feature, present=present)
+        kept = query.from_(self.name)
+        return kept.where(all_of(tests)) if tests else kept
+
+    def _rank(self, feature: Feature, source: str) -> exp.Expr:
+        value = self.value(feature, source)
+        kept = all_of(self.conditions(feature, source, "clock", present=True))
+        first = exp.Case().when(kept, exp.Literal.number(0)).else_(exp.Literal.number(1))
+        ordering = [
+            exp.column("occurred_at", source),
+            self.sortable(feature, value),
+            exp.column("message_id", source),
+            exp.column("event_id", source),
+        ]
+        backwards = feature.aggregate == "last"
+        order = [exp.Ordered(this=one, desc=backwards or None) for one in ordering]
+        return numbered(exp.column(PROFILE, "identity_graph"), [exp.Ordered(this=first), *order])
+
+    def _column(self, one: Property) -> str:
+        return self.plan.columns[self.event][one]
+
+
+def feature_type(feature: Feature) -> str:
+    """The type of a feature's column."""
+    aggregate = AGGREGATES[feature.aggregate]
+    if aggregate.reads == "":
+        assert feature.measured is not None
+        return feature.measured.type
+    return aggregate.types[0]
+
+
+def numbered(partition: exp.Expr, order: Sequence[exp.Expr]) -> exp.Window:
+    """The row's number inside a partition, counted from 1."""
+    return over(exp.RowNumber(), partition, order)
+
+
+def over(function: exp.Expr, partition: exp.Expr, order: Sequence[exp.Expr] = ()) -> exp.Window:
+    """A function over the rows of a partition."""
+    ordering = exp.Order(expressions=list(order)) if order else None
+    return exp.Window(this=function, partition_by=[partition.copy()], order=ordering)
+
+
+def number(value: int) -> exp.Expr:
+    return exp.Literal.number(value)

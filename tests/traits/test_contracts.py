@@ -1,0 +1,39 @@
+"""Every trait that can be defined keeps the contract of its models: one dbt build of all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from cdp.project import Project
+from cdp.warehouse import open_warehouse
+from tests.projects import build, load
+from tests.traits.test_aggregates import all_traits
+from tests.traits.test_history import WITHOUT_TESTS, land, only_these, order
+
+
+def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_path: Path) -> None:
+    traits = [one | {"event": "Order Completed"} for one in all_traits()]
+    only_these(project, yaml.safe_dump({"traits": traits}), {})
+    load(project, "web", [land(tmp_path, "1.ndjson", [order("u1", 1, 90), order("u2", 2, 7.5)])])
+    build(project, *WITHOUT_TESTS)
+    with open_warehouse(project, read_only=True) as warehouse:
+        found = dict(
+            warehouse.rows(
+                "select column_name, data_type from information_schema.columns "
+                "where table_schema = 'main' and table_name = 'computed_traits'"
+            )
+        )
+        assert warehouse.value("select count(*) from main.computed_traits") == 2
+    named = {
+        "decimal": "DECIMAL(38,6)",
+        "integer": "BIGINT",
+        "string": "VARCHAR",
+        "boolean": "BOOLEAN",
+        "timestamp": "TIMESTAMP",
+        "string_list": "VARCHAR[]",
+    }
+    assert {one["name"]: found[one["name"]] for one in traits} == {
+        one["name"]: named[one["type"]] for one in traits
+    }
