@@ -47,6 +47,7 @@ GROUPS = (
         ),
         ("identity", "identity graph"),
     ),
+    ("accounts, entities", (), ("account", "entity_", "int_entities__"), ()),
     ("profiles", (), ("profile", "int_profiles__", "user_traits"), ("profiles",)),
     ("traits", (), ("event__", "int_features", "traits__", "computed_traits"), ("traits",)),
     ("audiences", (), ("audience", "int_audiences__", "sync__"), ("audiences",)),

@@ -17,6 +17,8 @@ from typing import Protocol, TypeVar
 from cdp.audiences.check import check_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.destinations.spec import Destination, read_destinations
+from cdp.entities.check import check_entities
+from cdp.entities.spec import Entity, read_entity
 from cdp.errors import Location, Problem, Problems
 from cdp.identity.spec import IdentityRules, read_identity
 from cdp.loader.spec import Source, read_sources
@@ -50,6 +52,7 @@ class Catalogue:
     audiences: Mapping[str, Audience]
     destinations: Mapping[str, Destination]
     syncs: Mapping[str, Sync]
+    entities: Mapping[str, Entity]
 
 
 def load_catalogue(project: Project) -> Catalogue:
@@ -61,6 +64,7 @@ def load_catalogue(project: Project) -> Catalogue:
     folder = project.definitions
     traits = [one for path in _files(folder / "traits") for one in read_traits(path, problems)]
     audiences = [read_audience(path, problems) for path in _files(folder / "audiences")]
+    entities = [read_entity(path, problems) for path in _files(folder / "entities")]
     syncs = [read_sync(path, problems) for path in _files(folder / "syncs")]
     sources, destinations = folder / "sources.yml", folder / "destinations.yml"
     catalogue = Catalogue(
@@ -73,8 +77,10 @@ def load_catalogue(project: Project) -> Catalogue:
             read_destinations(destinations, problems) if destinations.exists() else {}
         ),
         syncs=_by_name("sync", syncs, problems),
+        entities=_by_name("entity", entities, problems),
     )
     known = problems.found[:]
+    check_entities(catalogue, problems)
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
     if known:
@@ -84,16 +90,16 @@ def load_catalogue(project: Project) -> Catalogue:
 
 
 def _broken_names(catalogue: Catalogue) -> set[str]:
-    """The traits and audiences that are written down but could not be read."""
+    """The traits, audiences and entities that are written down but could not be read."""
     folder = catalogue.definitions
-    names = {path.stem for path in _files(folder / "audiences")}
+    names = {path.stem for kind in ("audiences", "entities") for path in _files(folder / kind)}
     for path in _files(folder / "traits"):
         root = read_yaml(path, Problems())
         traits = root.value.get("traits") if root and isinstance(root.value, dict) else None
         for item in traits.value if traits and isinstance(traits.value, tuple) else ():
             name = item.value.get("name") if isinstance(item.value, dict) else None
             names.add(str(name.value) if name else "")
-    return names - set(catalogue.traits) - set(catalogue.audiences)
+    return names - set(catalogue.traits) - set(catalogue.audiences) - set(catalogue.entities)
 
 
 def _not_about(names: set[str], problems: Problems, start: int) -> list[Problem]:

@@ -42,6 +42,7 @@ class Written:
 def compile_catalogue(catalogue: Catalogue) -> Compiled:
     """Every generated model and exposure of a project. Pure."""
     from cdp.audiences.compile import compile_audiences
+    from cdp.entities.compile import compile_entities
     from cdp.identity.compile import compile_identity
     from cdp.syncs.compile import compile_syncs
     from cdp.traits.compile import compile_traits
@@ -49,6 +50,7 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
     syncs, exposures = compile_syncs(catalogue)
     models = (
         *compile_identity(catalogue),
+        *compile_entities(catalogue),
         *compile_traits(catalogue),
         *compile_audiences(catalogue),
         *syncs,

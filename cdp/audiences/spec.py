@@ -13,6 +13,7 @@ from pathlib import Path
 from cdp.errors import Location, Problems, suggest
 from cdp.sql.events import EventQuery, read_event_query, read_operator
 from cdp.sql.operators import OPERATORS
+from cdp.sql.values import read_description
 from cdp.yamlfile import NAME, Node, Section, read_yaml
 
 LONGEST_NAME = 50
@@ -106,7 +107,7 @@ def read_audience(path: Path, problems: Problems) -> Audience | None:
     name = section.name("name")
     section.what = f"audience '{name}'" if name else "an audience"
     _check_name(name, path, section, problems)
-    description = _read_description(section, problems)
+    description = read_description(section, problems)
     include_anonymous = section.boolean("include_anonymous")
     node = section.node("who", required=True)
     section.finish()
@@ -134,18 +135,6 @@ def _check_name(name: str, path: Path, section: Section, problems: Problems) -> 
             section.place("name"),
             f"use at most {LONGEST_NAME}: it becomes part of a table's name",
         )
-
-
-def _read_description(section: Section, problems: Problems) -> str:
-    text = section.text("description", required=True)
-    if any(mark in text for mark in ("{{", "{%", "{#")):
-        problems.add(
-            "unsafe-text",
-            f"the description of {section.what} has '{{{{', '{{%' or '{{#' in it",
-            section.place("description"),
-            "leave them out: dbt would read them as a template",
-        )
-    return text.strip()
 
 
 class _Reader:

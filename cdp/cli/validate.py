@@ -32,6 +32,7 @@ def command(project: Project, output_format: str | None) -> None:
     compiled = compile_catalogue(catalogue)
     rows = [
         ("identifiers", len(catalogue.identity.types)),
+        ("entities", len(catalogue.entities)),
         ("sources", len(catalogue.sources)),
         ("traits", len(catalogue.traits)),
         ("audiences", len(catalogue.audiences)),

@@ -77,9 +77,11 @@ class IdentifierType:
 
 @dataclass(frozen=True)
 class IdentityRules:
-    """The identifier types in order of priority."""
+    """The identifier types in order of priority, and what identifies nobody whatever its type."""
 
     types: tuple[IdentifierType, ...]
+    blocked_values: tuple[str, ...] = ()
+    blocked_patterns: tuple[str, ...] = ()
 
 
 def read_identity(path: Path, problems: Problems) -> IdentityRules:
@@ -103,7 +105,7 @@ def read_identity(path: Path, problems: Problems) -> IdentityRules:
         types.append(one)
     section.finish()
     _check_shared(types, problems)
-    return IdentityRules(tuple(types))
+    return IdentityRules(tuple(types), values, patterns)
 
 
 def rules_hash(rules: IdentityRules) -> str:

@@ -23,7 +23,7 @@ from cdp.sql.types import (
     TIMESTAMP,
     describe,
 )
-from cdp.yamlfile import Node
+from cdp.yamlfile import Node, Section
 
 Value = str | int | Decimal | bool | datetime
 LONGEST_TEXT = 1_000
@@ -59,6 +59,19 @@ def check_text(text: str, what: str, node: Node, problems: Problems) -> bool:
         )
         return False
     return True
+
+
+def read_description(section: Section, problems: Problems) -> str:
+    """The required description, without Jinja: dbt would run it."""
+    text = section.text("description", required=True)
+    if any(mark in text for mark in ("{{", "{%", "{#")):
+        problems.add(
+            "unsafe-text",
+            f"the description of {section.what} has '{{{{', '{{%' or '{{#' in it",
+            section.place("description"),
+            "leave them out: dbt would read them as a template",
+        )
+    return text.strip()
 
 
 def read_path(text: str, what: str, node: Node, problems: Problems) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ import sqlglot
 
 from cdp.audiences.compile import compile_audiences
 from cdp.catalogue import load_catalogue
+from cdp.entities.compile import compile_entities
 from cdp.project import DIALECTS, Project
 from cdp.sql.model import GeneratedModel, print_model
 from cdp.sql.text import sql_text
@@ -30,13 +31,21 @@ MODELS = (
     "audience__every_operator",
     "audience__nested",
     "int_audiences__members",
+    "int_entities__account_events",
+    "int_entities__values",
+    "entity__household",
 )
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, GeneratedModel]:
     catalogue = load_catalogue(Project(FOLDER))
-    return {one.name: one for one in [*compile_traits(catalogue), *compile_audiences(catalogue)]}
+    parts = (
+        compile_traits(catalogue),
+        compile_audiences(catalogue),
+        compile_entities(catalogue),
+    )
+    return {one.name: one for models in parts for one in models}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
