@@ -22,6 +22,7 @@ from cdp.entities.spec import Entity, read_entity
 from cdp.errors import Location, Problem, Problems
 from cdp.identity.spec import IdentityRules, read_identity
 from cdp.loader.spec import Source, read_sources
+from cdp.profiles.spec import TraitRules, check_trait_rules, read_trait_rules
 from cdp.project import Project
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
@@ -48,6 +49,7 @@ class Catalogue:
     definitions: Path
     identity: IdentityRules
     sources: Mapping[str, Source]
+    trait_rules: TraitRules
     traits: Mapping[str, Trait]
     audiences: Mapping[str, Audience]
     destinations: Mapping[str, Destination]
@@ -71,6 +73,7 @@ def load_catalogue(project: Project) -> Catalogue:
         definitions=folder,
         identity=read_identity(folder / "identity.yml", problems),
         sources=_frozen(read_sources(sources, problems) if sources.exists() else {}),
+        trait_rules=read_trait_rules(folder / "profile_traits.yml", problems),
         traits=_by_name("trait", traits, problems),
         audiences=_by_name("audience", audiences, problems),
         destinations=_frozen(
@@ -83,6 +86,8 @@ def load_catalogue(project: Project) -> Catalogue:
     check_entities(catalogue, problems)
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
+    if not any(one.location and one.location.path == sources for one in known):
+        check_trait_rules(catalogue.trait_rules, catalogue.sources, problems)
     if known:
         problems.found[:] = [*known, *_not_about(_broken_names(catalogue), problems, len(known))]
     problems.raise_if_any()

@@ -46,7 +46,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class ProfileFeature:
-    """The latest identify trait of a name, read as a type."""
+    """A trait that identify calls gave a profile (`user_traits`), read as a type."""
 
     name: str
     type: str

@@ -44,12 +44,14 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
     from cdp.audiences.compile import compile_audiences
     from cdp.entities.compile import compile_entities
     from cdp.identity.compile import compile_identity
+    from cdp.profiles.compile import compile_trait_rules
     from cdp.syncs.compile import compile_syncs
     from cdp.traits.compile import compile_traits
 
     syncs, exposures = compile_syncs(catalogue)
     models = (
         *compile_identity(catalogue),
+        *compile_trait_rules(catalogue),
         *compile_entities(catalogue),
         *compile_traits(catalogue),
         *compile_audiences(catalogue),

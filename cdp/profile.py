@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cdp.errors import RunError
+from cdp.errors import RunError, suggest
 from cdp.project import Project
 from cdp.warehouse import Warehouse
 
@@ -70,6 +70,37 @@ def read_profile(
     return facts
 
 
+def read_trait_changes(
+    project: Project, warehouse: Warehouse, profile_id: str, trait: str | None = None
+) -> list[tuple[Any, ...]]:
+    """Every change of a profile's traits, or of one of them, as `CHANGE_COLUMNS`.
+
+    Raises RunError when the history, or the trait in it, does not exist.
+    """
+    schema = project.schema("public")
+    if not warehouse.exists(schema, "profile_traits_history"):
+        raise RunError(
+            "not-built", "the profile tables do not exist yet", help="run 'cdp build' first"
+        )
+    rows = warehouse.rows(
+        "select trait_name, trait_value, previous_value, occurred_at, valid_to, source, message_id "  # noqa: S608 (a schema's name)
+        f"from {schema}.profile_traits_history where canonical_profile_id = cast(? as uuid) "
+        "order by trait_name, change_number",
+        [profile_id],
+    )
+    if trait is None:
+        return rows
+    names = {str(row[0]) for row in rows}
+    if trait not in names:
+        raise RunError(
+            "unknown-trait",
+            f"the profile never had a trait '{trait}'",
+            help=suggest(trait, names),
+        )
+    return [row for row in rows if row[0] == trait]
+
+
+CHANGE_COLUMNS = ("trait", "value", "before", "from", "until", "source", "message_id")
 _QUERIES = {
     "identifier": "select identifier_type, identifier_value, last_seen_at "
     "from {schema}.user_identifiers where canonical_profile_id = cast(? as uuid) "

@@ -35,6 +35,7 @@ COMPARED = {
         "profiles",
         "user_identifiers",
         "user_traits",
+        "profile_traits_history",
         "accounts",
         "account_traits",
         "account_memberships",

@@ -16,6 +16,7 @@ def command() -> None:
     \b
     Example:
       cdp profile show jane@mail.example
+      cdp profile history jane@mail.example --trait plan
     """
 
 
@@ -47,3 +48,28 @@ def show(project: Project, identifier: str, events: int, output_format: str | No
         facts = read_profile(project, warehouse, profile_id, events)
     say(f"profile {profile_id}")
     print_rows(("kind", "name", "value", "at"), facts, output_format)
+
+
+@command.command("history")
+@click.argument("identifier")
+@click.option("--trait", help="Only this trait, by the name that identify calls give it")
+@format_option
+@project_options
+def history(
+    project: Project, identifier: str, trait: str | None, output_format: str | None
+) -> None:
+    """Show what a profile's traits were, since when, and which call said so.
+
+    \b
+    Example:
+      cdp profile history jane@mail.example
+      cdp profile history u_00352 --trait plan
+    """
+    from cdp.profile import CHANGE_COLUMNS, find_profile, read_trait_changes
+    from cdp.warehouse import open_for_reading
+
+    with open_for_reading(project) as warehouse:
+        profile_id = find_profile(project, warehouse, identifier)
+        changes = read_trait_changes(project, warehouse, profile_id, trait)
+    say(f"profile {profile_id}")
+    print_rows(CHANGE_COLUMNS, changes, output_format)

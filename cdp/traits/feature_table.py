@@ -59,7 +59,7 @@ def compile_feature_table(plan: FeaturePlan) -> GeneratedModel:
                 for one, name in plan.features.items()
             ),
             *(
-                Column(name, one.type, f"The latest identify trait '{one.name}'.")
+                Column(name, one.type, f"The profile's trait '{one.name}', from identify calls.")
                 for one, name in plan.profile_features.items()
             ),
         ),
