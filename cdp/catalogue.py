@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeVar
@@ -26,6 +26,7 @@ from cdp.profiles.spec import TraitRules, check_trait_rules, read_trait_rules
 from cdp.project import Project
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
+from cdp.traits.check import checked_traits
 from cdp.traits.spec import Trait, read_traits
 from cdp.yamlfile import read_yaml
 
@@ -83,12 +84,13 @@ def load_catalogue(project: Project) -> Catalogue:
         entities=_by_name("entity", entities, problems),
     )
     known = problems.found[:]
+    catalogue = replace(catalogue, traits=_frozen(checked_traits(catalogue.traits, problems)))
     check_entities(catalogue, problems)
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
     if not any(one.location and one.location.path == sources for one in known):
         check_trait_rules(catalogue.trait_rules, catalogue.sources, problems)
-    if known:
+    if problems.found:
         problems.found[:] = [*known, *_not_about(_broken_names(catalogue), problems, len(known))]
     problems.raise_if_any()
     return catalogue
@@ -110,12 +112,13 @@ def _broken_names(catalogue: Catalogue) -> set[str]:
 def _not_about(names: set[str], problems: Problems, start: int) -> list[Problem]:
     """The problems from `start` on, without those that name a broken definition as unknown.
 
-    Its own problem is reported; that others use it is none.
+    Its own problem is reported; that others use it is none. The first name of a message is
+    that of the definition that it is about.
     """
     return [
         one
         for one in problems.found[start:]
-        if not (one.slug.startswith("unknown-") and names & set(_QUOTED.findall(one.message)))
+        if not (one.slug.startswith("unknown-") and names & set(_QUOTED.findall(one.message)[1:]))
     ]
 
 

@@ -18,7 +18,7 @@ from cdp.sql.names import digest, slug, unique_names
 from cdp.sql.types import STRING
 from cdp.sql.windows import Duration
 from cdp.traits.aggregates import Option
-from cdp.traits.spec import ProfileTrait, Trait
+from cdp.traits.spec import FormulaTrait, ProfileTrait, Trait
 
 # Days since an event are told from its time, where the trait is shown.
 SINCE = {"days_since_first": "first_time", "days_since_last": "last_time"}
@@ -59,6 +59,7 @@ class FeaturePlan:
     `users` maps each event to the definition files that use it, relative to the project.
     """
 
+    traits: Mapping[str, Trait]
     features: Mapping[Feature, str]
     profile_features: Mapping[ProfileFeature, str]
     event_slugs: Mapping[str, str]
@@ -71,8 +72,10 @@ class FeaturePlan:
         return f"event__{self.event_slugs[event]}"
 
 
-def trait_feature(trait: Trait) -> Feature | ProfileFeature:
-    """The feature that a trait shows."""
+def trait_feature(trait: Trait) -> Feature | ProfileFeature | None:
+    """The feature that a trait shows; None for a formula, which reads other traits."""
+    if isinstance(trait.origin, FormulaTrait):
+        return None
     if isinstance(trait.origin, ProfileTrait):
         return ProfileFeature(trait.origin.name, trait.type)
     origin = trait.origin
@@ -96,7 +99,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
             profile_features[feature] = f"profile_trait__{slug(feature.name)}" + _suffix(
                 feature.type
             )
-        else:
+        elif feature is not None:
             features[feature] = ""
             users.setdefault(feature.query.event, set()).add(definition_path(trait.location.path))
     for audience in audiences.values():
@@ -109,6 +112,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
     files = {path for paths in users.values() for path in paths}
     files |= {definition_path(trait.location.path) for trait in traits.values()}
     return FeaturePlan(
+        traits=traits,
         features=unique_names(wanted, {one: one.key for one in features}, longest=LONGEST_FEATURE),
         profile_features=unique_names(
             profile_features, {one: repr(one) for one in profile_features}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from cdp.sql.formulas import MEANINGS
 from cdp.sql.operators import OPERATORS
 from cdp.sql.windows import CALENDAR, FORMS
 from cdp.traits.aggregates import AGGREGATES, OTHER_NAMES
@@ -37,7 +38,7 @@ written is in [definitions.md](definitions.md).
 
 def operators_page() -> str:
     """The text of docs/operators.md."""
-    parts = [_START, _operators(), _windows(), _aggregates()]
+    parts = [_START, _operators(), _windows(), _aggregates(), _formulas()]
     return "\n".join(parts)
 
 
@@ -96,6 +97,17 @@ def _aggregates() -> str:
         "order by time, then value, then message id, so that the order of loading cannot show.\n\n"
     )
     return text + _table(head, rows) + "\n" + others
+
+
+def _formulas() -> str:
+    text = (
+        "## Formulas\n\n"
+        "A formula is one expression over traits by name, numbers and texts in single quotes. What "
+        "is computed from a missing value is missing, and so is a division by zero and a number of "
+        "10^26 or more. Whole numbers stay whole in `+`, `-`, `*`, `%`; a declared `type: integer` "
+        "rounds, half away from zero.\n\n"
+    )
+    return text + _table(("written", "on", "gives"), MEANINGS)
 
 
 def _reads(reads: str | None) -> str:

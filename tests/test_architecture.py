@@ -20,7 +20,8 @@ LAYERS: dict[str, float] = {
     "loader.spec": 2, "identity.fields": 2, "identity.spec": 2, "traits.aggregates": 2,
     "traits.spec": 2, "audiences.spec": 2, "entities.spec": 2, "profiles.spec": 2,
     "destinations.template": 2, "destinations.manifest": 2, "destinations.spec": 2,
-    "syncs.spec": 2, "audiences.check": 2.5, "entities.check": 2.5, "syncs.check": 2.5,
+    "syncs.spec": 2, "traits.check": 2.5, "audiences.check": 2.5, "entities.check": 2.5,
+    "syncs.check": 2.5,
     # 3: all definitions together, and what they need computed
     "catalogue": 3, "features": 3, "reference": 3,
     # 4: definitions to SQL, text only; and what never sees the catalogue

@@ -213,6 +213,29 @@ def days_elapsed(start: exp.Expr, end: exp.Expr, kind: str, dialect: str) -> exp
     return cast(divided(cast(micros, DECIMAL, dialect), day), kind, dialect)
 
 
+def exact(number: exp.Expr, kind: str, dialect: str) -> exp.Expr:
+    """A number of any size as a decimal, or a decimal as a whole number, both rounded.
+
+    Missing where it is 10^26 or more, or not a 64-bit integer. Others than DuckDB have no
+    cast from numbers that gives null.
+    """
+    if kind == INTEGER:
+        number = exp.Anonymous(this="round", expressions=[number.copy(), _digits("0")])
+        if dialect == "duckdb":
+            return _try(number, INTEGER, dialect)
+        return cast(_within(number, str(2**63 - 1)), INTEGER, dialect)
+    if dialect == "duckdb":
+        return cast(_try_as(number, "decimal(32, 6)", dialect), DECIMAL, dialect)
+    return cast(_within(number, "1e26"), DECIMAL, dialect)
+
+
+def _within(number: exp.Expr, limit: str) -> exp.Expr:
+    """The number, null from the limit on, in one reading of it."""
+    high, low = _digits(limit), exp.Neg(this=_digits(limit))
+    cut = _call("greatest", _call("least", number, high), low)
+    return _call("nullif", _call("nullif", cut, high), low)
+
+
 def divided(value: exp.Expr, by: exp.Expr) -> exp.Expr:
     """A division of numbers that are not both whole, as the engine divides them.
 

@@ -23,12 +23,15 @@ from cdp.features import (
 )
 from cdp.identity.spec import rules_hash
 from cdp.sql.engines import days_elapsed
+from cdp.sql.formulas import AS_OF, formula_names, formula_term
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.predicates import literal
+from cdp.sql.terms import Term, Terms
+from cdp.sql.types import TIMESTAMP
 from cdp.traits import feature_table
 from cdp.traits.event_tables import compile_event_tables
 from cdp.traits.feature_table import compile_feature_table
-from cdp.traits.spec import EventTrait, Trait
+from cdp.traits.spec import EventTrait, FormulaTrait, Trait
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -54,16 +57,34 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
 
 def trait_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> exp.Expr:
     """A trait as an expression over the features."""
-    feature = trait_feature(trait)
-    if isinstance(feature, ProfileFeature):
-        value: exp.Expr = exp.column(plan.profile_features[feature], table)
-    else:
-        value = exp.column(plan.features[feature], table)
-    if isinstance(trait.origin, EventTrait) and trait.origin.aggregate in SINCE:
-        value = days_elapsed(value, exp.column("as_of", table), trait.type, dialect)
+    value = _plain_value(trait, plan, table, dialect)
     if trait.default is not None:
         value = exp.func("coalesce", value, literal(trait.default, dialect))
     return _eligible(trait, value, table)
+
+
+def _plain_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> exp.Expr:
+    if isinstance(trait.origin, FormulaTrait):
+        return _formula_value(trait, trait.origin, plan, table, dialect)
+    feature = trait_feature(trait)
+    assert feature is not None
+    if isinstance(feature, ProfileFeature):
+        return exp.column(plan.profile_features[feature], table)
+    column = exp.column(plan.features[feature], table)
+    if isinstance(trait.origin, EventTrait) and trait.origin.aggregate in SINCE:
+        return days_elapsed(column, exp.column(AS_OF, table), trait.type, dialect)
+    return column
+
+
+def _formula_value(
+    trait: Trait, formula: FormulaTrait, plan: FeaturePlan, table: str, dialect: str
+) -> exp.Expr:
+    values = {AS_OF: Term(TIMESTAMP, exp.column(AS_OF, table))}
+    for name in formula_names(formula.text):
+        used = plan.traits[name]
+        values[name] = Term(used.type, trait_value(used, plan, table, dialect))
+    term = formula_term(formula.text, values, dialect, is_checked=True)
+    return Terms(dialect).shown_as(term, trait.type)
 
 
 def _eligible(trait: Trait, value: exp.Expr, table: str) -> exp.Expr:

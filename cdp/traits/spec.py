@@ -14,7 +14,7 @@ from cdp.errors import Location, Problems
 from cdp.sql.events import EventQuery, Property, read_event_query
 from cdp.sql.names import RESERVED
 from cdp.sql.types import LIST, SCALARS, STRING
-from cdp.sql.values import Value, read_path, read_value
+from cdp.sql.values import Value, check_text, read_path, read_value
 from cdp.traits.aggregates import AGGREGATES, COUNTS, NAMES, Option, read_option
 from cdp.yamlfile import Node, Section, read_yaml
 
@@ -41,17 +41,30 @@ class ProfileTrait:
 
 
 @dataclass(frozen=True)
+class FormulaTrait:
+    """An expression over other traits."""
+
+    text: str
+    location: Location = field(compare=False)
+
+
+Origin = EventTrait | ProfileTrait | FormulaTrait
+
+
+@dataclass(frozen=True)
 class Trait:
     """One computed trait. `file` is the stem of its definition file.
 
     Profiles that are not `eligible` have no value: all, known or anonymous ones may be.
+    The type of a formula that declares none is "" until `check.checked_traits` infers it.
     """
 
     name: str
     description: str
     type: str
-    origin: EventTrait | ProfileTrait
+    origin: Origin
     default: Value | None
+    default_node: Node | None = field(compare=False)
     eligible: str
     file: str
     location: Location = field(compare=False)
@@ -114,16 +127,29 @@ def _read_trait(node: Node, file: str, problems: Problems) -> Trait | None:
     section.finish()
     if origin is None or len(problems.found) > before:
         return None
-    default = _read_default(default_node, kind, origin, section.what, problems)
+    default = read_default(default_node, kind, origin, section.what, problems) if kind else None
     place = section.place("name")
-    return Trait(name, description, kind, origin, default, eligible, file, place)
+    return Trait(name, description, kind, origin, default, default_node, eligible, file, place)
 
 
-def _read_origin(
-    section: Section, problems: Problems
-) -> tuple[EventTrait | ProfileTrait | None, str]:
-    if "profile_trait" not in section:
-        return _read_event_trait(section, problems)
+def _read_origin(section: Section, problems: Problems) -> tuple[Origin | None, str]:
+    if "formula" in section:
+        return _read_formula(section, problems)
+    if "profile_trait" in section:
+        return _read_profile_trait(section, problems)
+    return _read_event_trait(section, problems)
+
+
+def _read_formula(section: Section, problems: Problems) -> tuple[FormulaTrait | None, str]:
+    text = section.text("formula")
+    node = section.node("formula")
+    kind = section.choice("type", SCALARS)
+    if node is None or not text or not check_text(text, section.what, node, problems):
+        return None, kind
+    return FormulaTrait(text, node.location), kind
+
+
+def _read_profile_trait(section: Section, problems: Problems) -> tuple[ProfileTrait | None, str]:
     text = section.text("profile_trait")
     node = section.node("profile_trait")
     kind = section.choice("type", SCALARS, default=STRING)
@@ -174,9 +200,10 @@ def _read_property(
     return None if path is None else Property(path, reads or kind)
 
 
-def _read_default(
-    node: Node | None, kind: str, origin: EventTrait | ProfileTrait, what: str, problems: Problems
+def read_default(
+    node: Node | None, kind: str, origin: Origin, what: str, problems: Problems
 ) -> Value | None:
+    """The default as a value of the trait's type; a problem is noted when it is not one."""
     if node is None:
         return None
     counts = isinstance(origin, EventTrait) and origin.aggregate in COUNTS

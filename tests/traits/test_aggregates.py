@@ -76,7 +76,7 @@ def crowded(draw: st.DrawFn) -> Case:
     return Case(all_traits(), [audience], profiles, events)
 
 
-@settings(PROFILE, max_examples=15)
+@settings(PROFILE, max_examples=10)
 @given(crowded())
 def test_every_aggregate_gives_what_the_oracle_says(case: Case) -> None:
     world, found, connection = evaluate(case)

@@ -12,9 +12,21 @@ from tests.projects import build, load
 from tests.traits.test_aggregates import all_traits
 from tests.traits.test_history import WITHOUT_TESTS, land, only_these, order
 
+FORMULAS = {
+    "ratio": ("sum_as_decimal_0 / count_as_integer_0", "decimal"),
+    "twice": ("2 * count_as_integer_0", "integer"),
+    "is_new": ("days_between(first_time_as_timestamp_0, as_of) < 30", "boolean"),
+    "label": ("coalesce(first_as_string_0 || '!', 'none')", "string"),
+    "latest": ("greatest(first_time_as_timestamp_0, last_time_as_timestamp_0)", "timestamp"),
+}
+
 
 def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_path: Path) -> None:
     traits = [one | {"event": "Order Completed"} for one in all_traits()]
+    traits += [
+        {"name": name, "description": "Of others.", "formula": text, "type": kind}
+        for name, (text, kind) in FORMULAS.items()
+    ]
     only_these(project, yaml.safe_dump({"traits": traits}), {})
     load(project, "web", [land(tmp_path, "1.ndjson", [order("u1", 1, 90), order("u2", 2, 7.5)])])
     build(project, *WITHOUT_TESTS)

@@ -26,6 +26,85 @@ select
     int_features.page_viewed__longest_session_30m__previous_quarter as longest_visit,
     int_features.page_viewed__average_session_30m__this_week as average_visit,
     int_features.page_viewed__current_streak_day as streak,
-    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks
+    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks,
+    coalesce(
+        cast(round(
+            cast(nullif(
+                nullif(
+                    greatest(
+                        least(
+                            cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as float64) / nullif(cast(int_features.order_completed__count as float64), 0),
+                            1e26
+                        ),
+                        -1e26
+                    ),
+                    1e26
+                ),
+                -1e26
+            ) as bignumeric),
+            2
+        ) as bignumeric),
+        0
+    ) as order_value,
+    cast(nullif(
+        nullif(
+            greatest(
+                least(
+                    round(
+                        cast(int_features.order_completed__count as bignumeric) - cast(case
+                            when int_features.order_completed__unique_count_store is not null
+                            then greatest(int_features.order_completed__unique_count_store, 1)
+                        end as bignumeric),
+                        0
+                    ),
+                    9223372036854775807
+                ),
+                -9223372036854775807
+            ),
+            9223372036854775807
+        ),
+        -9223372036854775807
+    ) as int64) as net_orders,
+    case
+        when not int_features.is_anonymous
+        then case
+            when (
+                coalesce(
+                    cast(round(
+                        cast(nullif(
+                            nullif(
+                                greatest(
+                                    least(
+                                        cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as float64) / nullif(cast(int_features.order_completed__count as float64), 0),
+                                        1e26
+                                    ),
+                                    -1e26
+                                ),
+                                1e26
+                            ),
+                            -1e26
+                        ) as bignumeric),
+                        2
+                    ) as bignumeric),
+                    0
+                ) > 100
+            )
+            and (
+                int_features.profile_trait__plan = 'pro'
+                or int_features.profile_trait__plan = 'team'
+            )
+            then upper(int_features.profile_trait__plan)
+            when (
+                cast(floor(
+                    cast(datetime_diff(int_features.as_of, int_features.order_completed__first_time, microsecond) as bignumeric) / 86400000000
+                ) as int64) < 30
+            )
+            or (
+                int_features.order_completed__first_time is null
+            )
+            then 'new'
+            else coalesce(trim(int_features.profile_trait__plan) || '!', 'none')
+        end
+    end as standing
 from int_features
 {% endraw %}

@@ -26,6 +26,49 @@ select
     int_features.page_viewed__longest_session_30m__previous_quarter as longest_visit,
     int_features.page_viewed__average_session_30m__this_week as average_visit,
     int_features.page_viewed__current_streak_day as streak,
-    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks
+    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks,
+    coalesce(
+        cast(round(
+            cast(try_cast(cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as double) / nullif(cast(int_features.order_completed__count as double), 0) as decimal(32, 6)) as decimal(38, 6)),
+            2
+        ) as decimal(38, 6)),
+        0
+    ) as order_value,
+    try_cast(round(
+        cast(int_features.order_completed__count as decimal(38, 6)) - cast(case
+            when int_features.order_completed__unique_count_store is not null
+            then greatest(int_features.order_completed__unique_count_store, 1)
+        end as decimal(38, 6)),
+        0
+    ) as bigint) as net_orders,
+    case
+        when not int_features.is_anonymous
+        then case
+            when (
+                coalesce(
+                    cast(round(
+                        cast(try_cast(cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as double) / nullif(cast(int_features.order_completed__count as double), 0) as decimal(32, 6)) as decimal(38, 6)),
+                        2
+                    ) as decimal(38, 6)),
+                    0
+                ) > 100
+            )
+            and (
+                int_features.profile_trait__plan = 'pro'
+                or int_features.profile_trait__plan = 'team'
+            )
+            then upper(int_features.profile_trait__plan)
+            when (
+                cast(floor(
+                    cast(epoch_us(int_features.as_of) - epoch_us(int_features.order_completed__first_time) as decimal(38, 6)) / 86400000000
+                ) as bigint) < 30
+            )
+            or (
+                int_features.order_completed__first_time is null
+            )
+            then 'new'
+            else coalesce(trim(int_features.profile_trait__plan) || '!', 'none')
+        end
+    end as standing
 from int_features
 {% endraw %}

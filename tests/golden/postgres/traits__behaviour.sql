@@ -30,6 +30,87 @@ select
     int_features.page_viewed__longest_session_30m__previous_quarter as longest_visit,
     int_features.page_viewed__average_session_30m__this_week as average_visit,
     int_features.page_viewed__current_streak_day as streak,
-    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks
+    int_features.page_viewed__longest_streak_week__20260101_to_20260401 as best_weeks,
+    coalesce(
+        cast(round(
+            cast(nullif(
+                nullif(
+                    greatest(
+                        least(
+                            cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as decimal) / nullif(cast(int_features.order_completed__count as decimal), 0),
+                            1e26
+                        ),
+                        -1e26
+                    ),
+                    1e26
+                ),
+                -1e26
+            ) as decimal(38, 6)),
+            2
+        ) as decimal(38, 6)),
+        0
+    ) as order_value,
+    cast(nullif(
+        nullif(
+            greatest(
+                least(
+                    round(
+                        cast(int_features.order_completed__count as decimal(38, 6)) - cast(case
+                            when int_features.order_completed__unique_count_store is not null
+                            then greatest(int_features.order_completed__unique_count_store, 1)
+                        end as decimal(38, 6)),
+                        0
+                    ),
+                    9223372036854775807
+                ),
+                -9223372036854775807
+            ),
+            9223372036854775807
+        ),
+        -9223372036854775807
+    ) as bigint) as net_orders,
+    case
+        when not int_features.is_anonymous
+        then case
+            when (
+                coalesce(
+                    cast(round(
+                        cast(nullif(
+                            nullif(
+                                greatest(
+                                    least(
+                                        cast(coalesce(int_features.order_completed__sum_revenue__where_currency_daeabaa5, 0) as decimal) / nullif(cast(int_features.order_completed__count as decimal), 0),
+                                        1e26
+                                    ),
+                                    -1e26
+                                ),
+                                1e26
+                            ),
+                            -1e26
+                        ) as decimal(38, 6)),
+                        2
+                    ) as decimal(38, 6)),
+                    0
+                ) > 100
+            )
+            and (
+                int_features.profile_trait__plan = 'pro'
+                or int_features.profile_trait__plan = 'team'
+            )
+            then upper(int_features.profile_trait__plan)
+            when (
+                cast(floor(
+                    cast(cast(extract(epoch from (
+                        int_features.as_of - int_features.order_completed__first_time
+                    )) * 1000000 as bigint) as decimal(38, 6)) / 86400000000
+                ) as bigint) < 30
+            )
+            or (
+                int_features.order_completed__first_time is null
+            )
+            then 'new'
+            else coalesce(trim(int_features.profile_trait__plan) || '!', 'none')
+        end
+    end as standing
 from int_features
 {% endraw %}
