@@ -24,6 +24,8 @@ from cdp.identity.spec import IdentityRules, read_identity
 from cdp.loader.spec import Source, read_sources
 from cdp.profiles.spec import TraitRules, check_trait_rules, read_trait_rules
 from cdp.project import Project
+from cdp.records.check import check_record_sources
+from cdp.records.spec import FILE, RecordSource, read_record_sources
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
 from cdp.traits.check import checked_traits
@@ -49,6 +51,7 @@ class Catalogue:
 
     definitions: Path
     identity: IdentityRules
+    record_sources: tuple[RecordSource, ...]
     sources: Mapping[str, Source]
     trait_rules: TraitRules
     traits: Mapping[str, Trait]
@@ -70,9 +73,11 @@ def load_catalogue(project: Project) -> Catalogue:
     entities = [read_entity(path, problems) for path in _files(folder / "entities")]
     syncs = [read_sync(path, problems) for path in _files(folder / "syncs")]
     sources, destinations = folder / "sources.yml", folder / "destinations.yml"
+    records = folder / FILE
     catalogue = Catalogue(
         definitions=folder,
         identity=read_identity(folder / "identity.yml", problems),
+        record_sources=read_record_sources(records, problems) if records.exists() else (),
         sources=_frozen(read_sources(sources, problems) if sources.exists() else {}),
         trait_rules=read_trait_rules(folder / "profile_traits.yml", problems),
         traits=_by_name("trait", traits, problems),
@@ -86,10 +91,12 @@ def load_catalogue(project: Project) -> Catalogue:
     known = problems.found[:]
     catalogue = replace(catalogue, traits=_frozen(checked_traits(catalogue.traits, problems)))
     check_entities(catalogue, problems)
+    check_record_sources(catalogue.record_sources, catalogue.identity, catalogue.sources, problems)
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
     if not any(one.location and one.location.path == sources for one in known):
-        check_trait_rules(catalogue.trait_rules, catalogue.sources, problems)
+        records_too = {*catalogue.sources, *(one.name for one in catalogue.record_sources)}
+        check_trait_rules(catalogue.trait_rules, records_too, problems)
     if problems.found:
         problems.found[:] = [*known, *_not_about(_broken_names(catalogue), problems, len(known))]
     problems.raise_if_any()

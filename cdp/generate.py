@@ -45,6 +45,7 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
     from cdp.entities.compile import compile_entities
     from cdp.identity.compile import compile_identity
     from cdp.profiles.compile import compile_trait_rules
+    from cdp.records.compile import compile_records
     from cdp.syncs.compile import compile_syncs
     from cdp.traits.compile import compile_traits
 
@@ -53,6 +54,7 @@ def compile_catalogue(catalogue: Catalogue) -> Compiled:
         *compile_identity(catalogue),
         *compile_trait_rules(catalogue),
         *compile_entities(catalogue),
+        *compile_records(catalogue.record_sources),
         *compile_traits(catalogue),
         *compile_audiences(catalogue),
         *syncs,

@@ -34,6 +34,7 @@ def command(project: Project, output_format: str | None) -> None:
         ("identifiers", len(catalogue.identity.types)),
         ("entities", len(catalogue.entities)),
         ("sources", len(catalogue.sources)),
+        ("record sources", len(catalogue.record_sources)),
         ("traits", len(catalogue.traits)),
         ("audiences", len(catalogue.audiences)),
         ("destinations", len(catalogue.destinations)),

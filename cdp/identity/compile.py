@@ -7,13 +7,15 @@ Pure: rules in, models out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from sqlglot import exp, select
 
-from cdp.identity.extract import EXTERNAL, extraction
+from cdp.identity.extract import EXTERNAL, RECORDS, extraction
 from cdp.identity.spec import IdentifierType, IdentityRules, rules_hash
+from cdp.records.spec import RecordSource, listed_names
 from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 
 if TYPE_CHECKING:
@@ -48,10 +50,13 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
     """The extraction model of a catalogue's identity rules, and the rules themselves."""
     rules = catalogue.identity
     digest = rules_hash(rules)
-    arguments = f"ref('stg_events'), '{digest}'"
-    imports = [Import("events", "{{ cdp.cdp_new_events(" + arguments + ") }}")]
+    records = _listed(catalogue.record_sources)
+    imports = [Import("events", _new("stg_events", digest))]
     if any(kind.external_ids for kind in rules.types):
         imports.append(Import(EXTERNAL, "{{ cdp.cdp_external_ids('events') }}"))
+    if records:
+        imports.append(Import("new_records", _new("int_identity__records", digest)))
+        imports.append(Import(RECORDS, "{{ cdp.cdp_record_identifiers('new_records') }}"))
     return [
         GeneratedModel(
             name=MODEL,
@@ -62,8 +67,8 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             "A value with a dropped_reason identifies nobody.",
             columns=COLUMNS,
             imports=tuple(imports),
-            body=lambda dialect: extraction(rules, digest, dialect),
-            config=event_table_config(arguments),
+            body=lambda dialect: extraction(rules, digest, dialect, records),
+            config=event_table_config(f"ref('int_identity__evidence'), '{digest}'"),
         ),
         GeneratedModel(
             name=RULES,
@@ -76,6 +81,19 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             config={"materialized": "view", "schema": "internal"},
         ),
     ]
+
+
+def _new(model: str, digest: str) -> str:
+    return "{{ cdp.cdp_new_events(ref('" + model + f"'), '{digest}'" + ") }}"
+
+
+def _listed(sources: Sequence[RecordSource]) -> dict[str, tuple[str, ...]]:
+    """What the record sources call their values of each type of identifier."""
+    most: dict[str, int] = {}
+    for source in sources:
+        for kind, columns in source.identifiers:
+            most[kind] = max(most.get(kind, 0), len(columns))
+    return {kind: listed_names(kind, count) for kind, count in most.items()}
 
 
 def _rules(rules: IdentityRules) -> exp.Query:

@@ -29,7 +29,11 @@ OTHER_TYPE = "same value, another type"
 OTHER_SPELLING = "same but for case, spaces and signs"
 _TABLES = {
     "public": ("identity_graph", "identity_decisions"),
-    "internal": ("int_identity__event_identifiers", "int_identity__edges", "stg_events"),
+    "internal": (
+        "int_identity__event_identifiers",
+        "int_identity__edges",
+        "int_identity__evidence",
+    ),
 }
 
 
@@ -290,11 +294,11 @@ _EVIDENCE = """
 select
     events.source,
     events.message_id,
-    events.occurred_at,
+    nullif(events.occurred_at, cast('9999-12-31' as timestamp)),
     count(*) over () as event_count
 from {internal}.int_identity__event_identifiers as one
 inner join {internal}.int_identity__event_identifiers as other on one.event_id = other.event_id
-inner join {internal}.stg_events as events on one.event_id = events.event_id
+inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
 where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
 order by events.occurred_at, events.source, events.message_id
 limit 1
@@ -307,7 +311,7 @@ together as (
     from {internal}.int_identity__event_identifiers as one
     inner join {internal}.int_identity__event_identifiers as other
         on one.event_id = other.event_id
-    inner join {internal}.stg_events as events on one.event_id = events.event_id
+    inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
     where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
 )
 

@@ -7,6 +7,7 @@ and come as rows of their own. Pure: rules in, tree out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp, select
@@ -19,6 +20,10 @@ from cdp.sql.json import json_text
 from cdp.sql.keys import key
 
 EXTERNAL = "external_ids"
+RECORDS = "record_identifiers"
+_RECORD = "every_record"
+Listed = Mapping[str, tuple[str, ...]]
+"""For a type of identifier, what its values are called in an import that lists them."""
 _KEPT = ("event_id", "occurred_at", "load_id")
 
 
@@ -35,8 +40,12 @@ class _Value:
         return f"{self.column}_dropped"
 
 
-def extraction(rules: IdentityRules, digest: str, dialect: str) -> exp.Query:
-    """The body of the extraction model, over its imports `events` and `external_ids`."""
+def extraction(rules: IdentityRules, digest: str, dialect: str, records: Listed) -> exp.Query:
+    """The body of the extraction model.
+
+    Over its imports `events`, `external_ids` where a type reads them, and `record_identifiers`
+    where `records` has something: for a type, what its values are called there.
+    """
     values = [
         _Value(kind.name.replace(".", "_") + (f"_{number}" if number > 1 else ""), kind, place)
         for kind in rules.types
@@ -49,20 +58,48 @@ def extraction(rules: IdentityRules, digest: str, dialect: str) -> exp.Query:
             one, [other for other in values[:index] if other.type is one.type], digest, dialect
         )
         for index, one in enumerate(values)
-    ] + [_external_row(kind, digest, dialect) for kind in external]
-    every_row: exp.Query = exp.union(*rows, distinct=False, copy=False) if rows[1:] else rows[0]
-    query = _owners(every_row, dialect) if external else every_row
+    ] + [_listed_row(kind, EXTERNAL, digest, dialect) for kind in external]
+    query = _owners(_union(rows), "every_row", dialect) if external else _union(rows)
+    if records:
+        owned = _owners(_union(_record_rows(rules, records, digest, dialect)), _RECORD, dialect)
+        query = exp.union(query, owned, distinct=False, copy=False)
     query = (
         query.with_("opened", as_=_opened(parts, dialect))
         .with_("found", as_=_found(values, parts, dialect))
         .with_("judged", as_=_judged(values))
         .with_("owned", as_=_owned(rules, values, dialect))
     )
-    if not external:
-        return query
     for kind in external:
-        query = query.with_(_external_name(kind), as_=_external_found(kind))
-    return query.with_("every_row", as_=every_row)
+        query = query.with_(
+            _listed(kind, EXTERNAL), as_=_listed_found(kind, EXTERNAL, (kind.name,))
+        )
+    if external:
+        query = query.with_("every_row", as_=_union(rows))
+    return _with_records(query, rules, records, digest, dialect) if records else query
+
+
+def _with_records(
+    query: exp.Query, rules: IdentityRules, records: Listed, digest: str, dialect: str
+) -> exp.Query:
+    for kind in rules.types:
+        if names := records.get(kind.name):
+            query = query.with_(_listed(kind, RECORDS), as_=_listed_found(kind, RECORDS, names))
+    return query.with_(_RECORD, as_=_union(_record_rows(rules, records, digest, dialect)))
+
+
+def _record_rows(
+    rules: IdentityRules, records: Listed, digest: str, dialect: str
+) -> list[exp.Select]:
+    """Records have owners of their own, found apart from events: these need no window for it."""
+    return [
+        _listed_row(kind, RECORDS, digest, dialect)
+        for kind in rules.types
+        if records.get(kind.name)
+    ]
+
+
+def _union(rows: Sequence[exp.Query]) -> exp.Query:
+    return exp.union(*rows, distinct=False, copy=False) if rows[1:] else rows[0]
 
 
 def _shared_objects(rules: IdentityRules) -> dict[FieldPath, str]:
@@ -161,18 +198,21 @@ def _identifier_row(one: _Value, earlier: list[_Value], digest: str, dialect: st
     return row
 
 
-def _external_found(kind: IdentifierType) -> exp.Select:
-    value = exp.column("identifier_value", EXTERNAL)
-    columns: list[exp.Expr] = [exp.column(name, EXTERNAL) for name in _KEPT]
+def _listed_found(kind: IdentifierType, table: str, names: Sequence[str]) -> exp.Select:
+    """The values of a type in an import that lists identifiers by name."""
+    value = exp.column("identifier_value", table)
+    columns: list[exp.Expr] = [exp.column(name, table) for name in _KEPT]
+    named = [exp.Literal.string(name) for name in names]
+    name = exp.column("identifier_type", table)
     return (
         select(*columns, normalized(value, kind).as_("value"))
-        .from_(EXTERNAL)
-        .where(exp.column("identifier_type", EXTERNAL).eq(exp.Literal.string(kind.name)))
+        .from_(table)
+        .where(exp.In(this=name, expressions=named) if named[1:] else name.eq(named[0]))
     )
 
 
-def _external_row(kind: IdentifierType, digest: str, dialect: str) -> exp.Select:
-    name = _external_name(kind)
+def _listed_row(kind: IdentifierType, table: str, digest: str, dialect: str) -> exp.Select:
+    name = _listed(kind, table)
     value = _complete(exp.column("value", name), kind)
     row = _row(kind, value, dropped_reason(value, kind), name, digest, dialect)
     return row.where(_present(value))
@@ -208,24 +248,22 @@ def _row(
     ).from_(table)
 
 
-def _owners(every_row: exp.Query, dialect: str) -> exp.Select:
+def _owners(rows: exp.Query, table: str, dialect: str) -> exp.Select:
     """One row an identifier and event; the owner is decided among all of the event's rows."""
-    names = [column.alias_or_name for column in every_row.selects]
-    kept = exp.Case().when(_absent("dropped_reason", "every_row"), exp.Literal.number(0))
+    names = [column.alias_or_name for column in rows.selects]
+    kept = exp.Case().when(_absent("dropped_reason", table), exp.Literal.number(0))
     order = exp.Order(
         expressions=[
             exp.Ordered(this=kept.else_(exp.Literal.number(1))),
-            exp.Ordered(this=exp.column("priority", "every_row")),
-            exp.Ordered(this=binary(exp.column("identifier_value", "every_row"), dialect)),
+            exp.Ordered(this=exp.column("priority", table)),
+            exp.Ordered(this=binary(exp.column("identifier_value", table), dialect)),
         ]
     )
-    event, identifier = (exp.column(one, "every_row") for one in ("event_id", "identifier_id"))
+    event, identifier = (exp.column(one, table) for one in ("event_id", "identifier_id"))
     first = exp.Window(
         this=exp.Anonymous(
             this="first_value",
-            expressions=[
-                exp.Case().when(_absent("dropped_reason", "every_row"), identifier.copy())
-            ],
+            expressions=[exp.Case().when(_absent("dropped_reason", table), identifier.copy())],
         ),
         partition_by=[event.copy()],
         order=order,
@@ -236,10 +274,9 @@ def _owners(every_row: exp.Query, dialect: str) -> exp.Select:
         order=order.copy(),
     )
     columns = [
-        exp.alias_(first, name) if name == "owner_id" else exp.column(name, "every_row")
-        for name in names
+        exp.alias_(first, name) if name == "owner_id" else exp.column(name, table) for name in names
     ]
-    ranked = select(*columns, exp.alias_(again, "repetition")).from_("every_row")
+    ranked = select(*columns, exp.alias_(again, "repetition")).from_(table)
     return (
         select(*(exp.column(name, "ranked") for name in names))
         .from_(ranked.subquery("ranked"))
@@ -247,8 +284,8 @@ def _owners(every_row: exp.Query, dialect: str) -> exp.Select:
     )
 
 
-def _external_name(kind: IdentifierType) -> str:
-    return f"external_{kind.name.replace('.', '_')}"
+def _listed(kind: IdentifierType, table: str) -> str:
+    return f"{table.partition('_')[0]}_{kind.name.replace('.', '_')}"
 
 
 def _uuid(value: exp.Expr, dialect: str) -> exp.Expr:

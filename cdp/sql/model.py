@@ -89,7 +89,7 @@ class Column:
     name: str
     type: str
     description: str = ""
-    tests: tuple[str, ...] = ()
+    tests: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@
 with
 
 events as (
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_identity__evidence') }}
 ),
 
 event_identifiers as (
@@ -148,7 +148,7 @@ select
     cast(decisions.rule as {{ dbt.type_string() }}) as rule,
     events.source,
     events.message_id,
-    events.occurred_at as decided_at,
+    nullif(events.occurred_at, {{ cdp_no_time() }}) as decided_at,
     cast(decisions.event_count as bigint) as event_count
 from decisions
 inner join events on decisions.event_id = events.event_id

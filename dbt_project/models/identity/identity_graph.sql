@@ -98,7 +98,7 @@ select
     connected.identifier_type,
     connected.identifier_value,
     named.canonical_profile_id,
-    connected.first_seen_at,
+    nullif(connected.first_seen_at, {{ cdp_no_time() }}) as first_seen_at,
     connected.last_seen_at
 from connected
 inner join named
@@ -111,6 +111,6 @@ select
     alone.identifier_value,
     {{ cdp_profile_id('alone.identifier_type', 'alone.identifier_value') }}
         as canonical_profile_id,
-    alone.first_seen_at,
+    nullif(alone.first_seen_at, {{ cdp_no_time() }}) as first_seen_at,
     alone.last_seen_at
 from alone

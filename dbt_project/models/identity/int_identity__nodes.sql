@@ -13,11 +13,18 @@ select
     event_identifiers.identifier_value,
     event_identifiers.priority,
     min(event_identifiers.occurred_at) as first_seen_at,
-    max(event_identifiers.occurred_at) as last_seen_at,
+    max(
+        case when event_identifiers.occurred_at < {{ cdp_no_time() }}
+            then event_identifiers.occurred_at end
+    ) as last_seen_at,
     cast(
         sum(
-            case when event_identifiers.identifier_id = event_identifiers.owner_id
-                then 1 else 0 end
+            case
+                -- Records have loads below zero.
+                when event_identifiers.identifier_id = event_identifiers.owner_id
+                    and event_identifiers.load_id >= 0 then 1
+                else 0
+            end
         ) as bigint
     ) as owned_event_count
 from event_identifiers

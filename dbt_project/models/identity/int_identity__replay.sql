@@ -28,7 +28,7 @@ rules as (
 ),
 
 events as (
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_identity__evidence') }}
 )
 
 select

@@ -1,11 +1,12 @@
--- One row an identify call and trait that it carried, keyed by the event's owner.
+-- One row a trait that an identify call or a record gave somebody: the one door of traits.
+-- A null on an identify call takes a trait away; in a table it says nothing.
 {{ config(
     materialized='incremental',
     schema='internal',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
     pre_hook={
-        'sql': "{{ cdp_forget_new_events(ref('stg_events'), cdp_identify_traits_version()) }}",
+        'sql': "{{ cdp_forget_new_events(ref('int_identity__evidence'), cdp_identify_traits_version()) }}",
         'transaction': false,
     }
 ) }}
@@ -16,28 +17,47 @@ events as (
     {{ cdp_new_events(ref('stg_events'), cdp_identify_traits_version()) }}
 ),
 
-identifies as (
+records as (
+    {{ cdp_new_events(ref('int_identity__records'), cdp_identify_traits_version()) }}
+),
+
+updates as (
     select
         events.event_id,
         events.source,
         events.message_id,
         events.occurred_at,
         events.load_id,
-        events.traits
+        events.traits,
+        1 as says_null
     from events
     where
         events.type = 'identify'
         and events.traits is not null
+    union all
+    select
+        records.event_id,
+        records.source,
+        records.message_id,
+        nullif(records.occurred_at, {{ cdp_no_time() }}) as occurred_at,
+        records.load_id,
+        records.traits,
+        0 as says_null
+    from records
+    where records.is_deleted = false
 )
 
 select
-    identifies.event_id,
-    identifies.source,
-    identifies.message_id,
-    identifies.occurred_at,
-    identifies.load_id,
+    updates.event_id,
+    updates.source,
+    updates.message_id,
+    updates.occurred_at,
+    updates.load_id,
     cast(entry.name as {{ dbt.type_string() }}) as trait_name,
     cast(entry.value as {{ dbt.type_string() }}) as trait_value,
     cast('{{ cdp_identify_traits_version() }}' as {{ dbt.type_string() }}) as definition_hash
-from identifies
-{{ json_entries('identifies.traits', 'entry') }}
+from updates
+{{ json_entries('updates.traits', 'entry') }}
+where
+    updates.says_null = 1
+    or entry.value is not null

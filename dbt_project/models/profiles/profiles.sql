@@ -33,7 +33,11 @@ by_recency as (
         identity_graph.identifier_value,
         row_number() over (
             partition by identity_graph.canonical_profile_id, identity_graph.identifier_type
-            order by identity_graph.last_seen_at desc, identity_graph.identifier_value
+            order by
+                -- Seen in records without a time alone.
+                case when identity_graph.last_seen_at is null then 1 else 0 end,
+                identity_graph.last_seen_at desc,
+                identity_graph.identifier_value
         ) as recency_rank
     from identity_graph
     where identity_graph.identifier_type in ('user_id', 'email')
