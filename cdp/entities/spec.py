@@ -170,6 +170,7 @@ def _read_account(section: Section) -> AccountRule:
 
 
 def _read_traits(section: Section) -> TraitsRule:
+    before = len(section.problems.found)
     node = section.node("traits")
     items = node.value if node is not None and isinstance(node.value, tuple) else (node,)
     paths = []
@@ -194,7 +195,7 @@ def _read_traits(section: Section) -> TraitsRule:
         elif path:
             paths.append(path)
     # Reports what is no text.
-    if not section.texts("traits") and not section.problems.found:
+    if not section.texts("traits") and len(section.problems.found) == before:
         section.problems.add(
             "empty-list",
             f"'traits' of {section.what} is empty",
