@@ -9,7 +9,7 @@ from cdp.project import Project
 from cdp.warehouse import Warehouse
 
 Fact = tuple[str, str, Any, Any]
-"""(kind, name, value, at): an identifier, a trait, an audience or an event."""
+"""(kind, name, value, at): an identifier, a trait, an account, an audience or an event."""
 
 
 def find_profile(project: Project, warehouse: Warehouse, identifier: str) -> str:
@@ -50,10 +50,14 @@ def find_profile(project: Project, warehouse: Warehouse, identifier: str) -> str
 def read_profile(
     project: Project, warehouse: Warehouse, profile_id: str, event_count: int
 ) -> list[Fact]:
-    """Everything known of a profile, as rows: identifiers, traits, audiences, recent events."""
+    """Everything known of a profile, as rows: identifiers, traits, accounts, entities such as a
+    household, audiences, recent events."""
     schema = project.schema("public")
     facts: list[Fact] = []
-    for kind, sql in _QUERIES.items():
+    for kind, (table, sql) in _QUERIES.items():
+        # A warehouse that an older version built may lack a table until the next build.
+        if not warehouse.exists(schema, table):
+            continue
         rows = warehouse.rows(sql.replace("{schema}", schema), [profile_id])
         facts += [(kind, *row) for row in rows]
     facts += _computed_traits(warehouse, schema, profile_id)
@@ -102,14 +106,46 @@ def read_trait_changes(
 
 CHANGE_COLUMNS = ("trait", "value", "before", "from", "until", "source", "message_id")
 _QUERIES = {
-    "identifier": "select identifier_type, identifier_value, last_seen_at "
-    "from {schema}.user_identifiers where canonical_profile_id = cast(? as uuid) "
-    "order by identifier_type, last_seen_at desc, identifier_value",
-    "trait": "select trait_name, trait_value, occurred_at from {schema}.user_traits "
-    "where canonical_profile_id = cast(? as uuid) order by trait_name",
-    "audience": "select audience_name, true, entered_at from {schema}.audience_memberships "
-    "where canonical_profile_id = cast(? as uuid) order by audience_name",
+    "identifier": (
+        "user_identifiers",
+        (
+            "select identifier_type, identifier_value, last_seen_at "
+            "from {schema}.user_identifiers where canonical_profile_id = cast(? as uuid) "
+            "order by identifier_type, last_seen_at desc, identifier_value"
+        ),
+    ),
+    "trait": (
+        "user_traits",
+        (
+            "select trait_name, trait_value, occurred_at from {schema}.user_traits "
+            "where canonical_profile_id = cast(? as uuid) order by trait_name"
+        ),
+    ),
+    "account": (
+        "account_memberships",
+        (
+            "select 'group_id', a.group_id, m.first_seen_at from {schema}.account_memberships as m "
+            "inner join {schema}.accounts as a on m.account_id = a.account_id "
+            "where m.canonical_profile_id = cast(? as uuid) order by a.group_id"
+        ),
+    ),
+    "entity": (
+        "entity_members",
+        (
+            "select m.entity_name, cast(m.entity_id as varchar), null "
+            "from {schema}.entity_members as m "
+            "where m.canonical_profile_id = cast(? as uuid) order by m.entity_name"
+        ),
+    ),
+    "audience": (
+        "audience_memberships",
+        (
+            "select audience_name, true, entered_at from {schema}.audience_memberships "
+            "where canonical_profile_id = cast(? as uuid) order by audience_name"
+        ),
+    ),
 }
+"""Per kind of fact the table that must exist, and its rows of one profile."""
 
 
 def _computed_traits(warehouse: Warehouse, schema: str, profile_id: str) -> list[Fact]:

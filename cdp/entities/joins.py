@@ -151,8 +151,8 @@ def _rule_rows(
     ages: list[exp.Expr] = [exp.column("first_seen_at", f"{name}_ages") for name in names]
     reasons: list[exp.Expr] = [exp.column(f"{name}_dropped", "judged") for name in names]
     query = _row(entity, number, rule, values, text, "judged", dialect).select(
-        _one_of("greatest", ages).as_("first_seen_at"),
-        cast(_one_of("coalesce", reasons), "string", dialect).as_("dropped_reason"),
+        _latest(ages).as_("first_seen_at"),
+        cast(_first(reasons), "string", dialect).as_("dropped_reason"),
         copy=False,
     )
     query = query.from_("judged")
@@ -243,5 +243,13 @@ def _is_one_of(paths: Sequence[tuple[str, ...]]) -> exp.Expr:
     return exp.In(this=exp.column("trait_name", TRAITS), expressions=names)
 
 
-def _one_of(function: str, values: Sequence[exp.Expr]) -> exp.Expr:
-    return exp.func(function, *(one.copy() for one in values)) if values[1:] else values[0].copy()
+def _latest(ages: Sequence[exp.Expr]) -> exp.Expr:
+    """The greatest; null when one is: engines differ in what `greatest` makes of a null."""
+    if not ages[1:]:
+        return ages[0].copy()
+    known = [exp.Is(this=one.copy(), expression=exp.Not(this=exp.null())) for one in ages]
+    return exp.Case().when(exp.and_(*known), exp.func("greatest", *(one.copy() for one in ages)))
+
+
+def _first(reasons: Sequence[exp.Expr]) -> exp.Expr:
+    return exp.func("coalesce", *reasons) if reasons[1:] else reasons[0]

@@ -88,6 +88,15 @@ def test_profile_show_finds_a_person_by_any_identifier(built_store: BuiltStore) 
     assert json.loads(by_id.stdout) == facts
 
 
+def test_profile_show_names_the_accounts_of_a_profile(built_store: BuiltStore) -> None:
+    folder = str(built_store.project.folder)
+    shown = invoke(
+        "profile", "show", "u_00359", "--project-dir", folder, "--format", "ndjson", "--events", "0"
+    )
+    accounts = [json.loads(line) for line in shown.stdout.splitlines() if '"account"' in line]
+    assert [(one["name"], one["value"]) for one in accounts] == [("group_id", "acct_016")]
+
+
 def test_profile_show_of_nobody_says_what_to_give(built_store: BuiltStore) -> None:
     result = invoke("profile", "show", "nobody", "--project-dir", str(built_store.project.folder))
     assert str(result.exception) == (

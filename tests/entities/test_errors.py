@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cdp.entities.check import flat_rules
 from tests.definitions import catalogue_of, problems_of
 
 HEAD = "name: household\ndescription: d\nmembers: profiles\njoined_by:\n"
@@ -20,77 +21,100 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 RULES = {
     "unknown-rule": (
         "  - {trait: [city]}\n",
-        ("error[unknown-rule]: a rule of entity 'household' says neither 'traits' nor 'account' "
-        "nor 'entity'\n"
-        "  --> definitions/entities/household.yml:5:5\n   5 |   - {trait: [city]}\n"
-        "help: did you mean 'traits'?"),
+        (
+            "error[unknown-rule]: a rule of entity 'household' says neither 'traits' nor 'account' "
+            "nor 'entity'\n"
+            "  --> definitions/entities/household.yml:5:5\n   5 |   - {trait: [city]}\n"
+            "help: did you mean 'traits'?"
+        ),
     ),
     "conflicting-keys": (
         "  - {traits: [city], account: true}\n",
-        ("error[conflicting-keys]: a rule of entity 'household' has both 'traits' and 'account'\n"
-        "  --> definitions/entities/household.yml:5:31\n"
-        "   5 |   - {traits: [city], account: true}\n"
-        "help: make two rules of it: profiles are joined when any of them says so"),
+        (
+            "error[conflicting-keys]: a rule of entity 'household' has both 'traits' "
+            "and 'account'\n"
+            "  --> definitions/entities/household.yml:5:31\n"
+            "   5 |   - {traits: [city], account: true}\n"
+            "help: make two rules of it: profiles are joined when any of them says so"
+        ),
     ),
     "an account that is none": (
         "  - account: false\n",
-        ("error[wrong-type]: 'account' of a rule of entity 'household' must be true, "
-        "not true or false\n"
-        "  --> definitions/entities/household.yml:5:14\n   5 |   - account: false\n"
-        "help: write true"),
+        (
+            "error[wrong-type]: 'account' of a rule of entity 'household' must be true, "
+            "not true or false\n"
+            "  --> definitions/entities/household.yml:5:14\n   5 |   - account: false\n"
+            "help: write true"
+        ),
     ),
     "no trait": (
         "  - traits: []\n",
-        ("error[empty-list]: 'traits' of a rule of entity 'household' is empty\n"
-        "  --> definitions/entities/household.yml:5:13\n   5 |   - traits: []\n"
-        "help: list at least one entry"),
+        (
+            "error[empty-list]: 'traits' of a rule of entity 'household' is empty\n"
+            "  --> definitions/entities/household.yml:5:13\n   5 |   - traits: []\n"
+            "help: list at least one entry"
+        ),
     ),
     "a path too deep": (
         "  - traits: [a.b.c.d]\n",
-        ("error[invalid-path]: a rule of entity 'household' reads the trait 'a.b.c.d'\n"
-        "  --> definitions/entities/household.yml:5:14\n   5 |   - traits: [a.b.c.d]\n"
-        "help: name a trait and at most 2 keys below it"),
+        (
+            "error[invalid-path]: a rule of entity 'household' reads the trait 'a.b.c.d'\n"
+            "  --> definitions/entities/household.yml:5:14\n   5 |   - traits: [a.b.c.d]\n"
+            "help: name a trait and at most 2 keys below it"
+        ),
     ),
     "a trait twice": (
         "  - traits: [city, city]\n",
-        ("error[duplicate-name]: a rule of entity 'household' names the trait 'city' twice\n"
-        "  --> definitions/entities/household.yml:5:20\n   5 |   - traits: [city, city]\n"
-        "help: keep one of the two"),
+        (
+            "error[duplicate-name]: a rule of entity 'household' names the trait 'city' twice\n"
+            "  --> definitions/entities/household.yml:5:20\n   5 |   - traits: [city, city]\n"
+            "help: keep one of the two"
+        ),
     ),
     "a rule twice": (
         "  - traits: [city]\n  - {traits: [city], shared: {more_than: 3}}\n",
-        ("error[duplicate-name]: two rules join by 'traits: city'\n"
-        "  --> definitions/entities/household.yml:6:5\n"
-        "   6 |   - {traits: [city], shared: {more_than: 3}}\n"
-        "help: keep one of the two"),
+        (
+            "error[duplicate-name]: two rules join by 'traits: city'\n"
+            "  --> definitions/entities/household.yml:6:5\n"
+            "   6 |   - {traits: [city], shared: {more_than: 3}}\n"
+            "help: keep one of the two"
+        ),
     ),
     "an unknown normalizer": (
         "  - {traits: [city], normalize: [lowr]}\n",
-        ("error[unknown-value]: 'lowr' is not a normalizer\n"
-        "  --> definitions/entities/household.yml:5:33\n"
-        "   5 |   - {traits: [city], normalize: [lowr]}\n"
-        "help: did you mean 'lower'?"),
+        (
+            "error[unknown-value]: 'lowr' is not a normalizer\n"
+            "  --> definitions/entities/household.yml:5:33\n"
+            "   5 |   - {traits: [city], normalize: [lowr]}\n"
+            "help: did you mean 'lower'?"
+        ),
     ),
     "a limit of nothing": (
         "  - {traits: [city], shared: {more_than: 0}}\n",
-        ("error[out-of-range]: 'more_than' of shared of a rule of entity 'household' is 0\n"
-        "  --> definitions/entities/household.yml:5:42\n"
-        "   5 |   - {traits: [city], shared: {more_than: 0}}\n"
-        "help: use 1 or more"),
+        (
+            "error[out-of-range]: 'more_than' of shared of a rule of entity 'household' is 0\n"
+            "  --> definitions/entities/household.yml:5:42\n"
+            "   5 |   - {traits: [city], shared: {more_than: 0}}\n"
+            "help: use 1 or more"
+        ),
     ),
     "unknown-entity": (
         "  - entity: family\n",
-        ("error[unknown-entity]: entity 'household' is joined by entity 'family', "
-        "which is not defined\n"
-        "  --> definitions/entities/household.yml:5:13\n   5 |   - entity: family\n"
-        "help: none is defined yet"),
+        (
+            "error[unknown-entity]: entity 'household' is joined by entity 'family', "
+            "which is not defined\n"
+            "  --> definitions/entities/household.yml:5:13\n   5 |   - entity: family\n"
+            "help: none is defined yet"
+        ),
     ),
     "circular-entity": (
         "  - entity: household\n",
-        ("error[circular-entity]: entity 'household' is joined by entity 'household', "
-        "which is joined by 'household'\n"
-        "  --> definitions/entities/household.yml:5:13\n   5 |   - entity: household\n"
-        "help: remove one of these rules"),
+        (
+            "error[circular-entity]: entity 'household' is joined by entity 'household', "
+            "which is joined by 'household'\n"
+            "  --> definitions/entities/household.yml:5:13\n   5 |   - entity: household\n"
+            "help: remove one of these rules"
+        ),
     ),
 }
 
@@ -145,8 +169,6 @@ def test_an_entity_that_could_not_be_read_is_not_called_unknown(tmp_path: Path) 
 
 
 def test_an_entity_of_entities_has_their_rules_once_with_the_greater_limit(tmp_path: Path) -> None:
-    from cdp.entities.check import flat_rules
-
     household = HEAD + "  - {traits: [city], shared: {more_than: 3}}\n  - account: true\n"
     family = HEAD.replace("household", "family") + (
         "  - {account: true, shared: {more_than: 5}}\n  - entity: household\n"

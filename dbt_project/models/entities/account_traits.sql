@@ -43,12 +43,7 @@ ranked as (
         said.message_id,
         row_number() over (
             partition by said.group_id, said.trait_name
-            order by
-                said.occurred_at desc,
-                case when said.trait_value is null then 0 else 1 end desc,
-                {{ cdp_text_order('said.trait_value') }} desc,
-                {{ cdp_text_order('said.message_id') }} desc,
-                {{ cdp_text_order('said.source') }} desc
+            order by {{ cdp_trait_order('said', 'desc') }}
         ) as recency_rank
     from said
 )

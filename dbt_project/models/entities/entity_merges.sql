@@ -42,7 +42,7 @@ by_age as (
         row_number() over (
             partition by components.component_id
             order by
-                kept.first_seen_at,
+                kept.first_seen_at nulls last,
                 kept.rule_number,
                 {{ cdp_text_order('kept.joined_value') }},
                 kept.value_id

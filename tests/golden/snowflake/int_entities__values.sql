@@ -183,7 +183,10 @@ every_value as (
         judged.part_1 || ', ' || judged.part_2 as joined_value,
         judged.canonical_profile_id,
         cast(20 as decimal(38, 0)) as more_than,
-        greatest_ignore_nulls(part_1_ages.first_seen_at, part_2_ages.first_seen_at) as first_seen_at,
+        case
+            when part_1_ages.first_seen_at is not null and part_2_ages.first_seen_at is not null
+            then greatest_ignore_nulls(part_1_ages.first_seen_at, part_2_ages.first_seen_at)
+        end as first_seen_at,
         cast(coalesce(judged.part_1_dropped, judged.part_2_dropped) as varchar) as dropped_reason
     from judged
     inner join part_1_ages
