@@ -31,7 +31,12 @@ COLUMNS = (
     Column("identifier_value", "string", "Normalised value; cut where it is too long."),
     Column("priority", "integer", "Priority of the type; 1 is the highest."),
     Column("owner_id", "uuid", "The event's highest-priority identifier, which owns the event."),
-    Column("dropped_reason", "string", "Why the value identifies nobody; null when it does."),
+    Column(
+        "dropped_reason",
+        "string",
+        "Why the value identifies nobody; null when it does. 'link' is the previous id of an "
+        "alias call, which joins its identifier with the event's owner but is no sighting.",
+    ),
     Column("occurred_at", "timestamp", "When the event occurred."),
     Column("load_id", "integer", "The load that the event came from."),
     Column("definition_hash", "string", "The rules that made the row."),

@@ -14,7 +14,7 @@ from sqlglot import exp, select
 
 from cdp.identity.fields import FieldPath, Place
 from cdp.identity.spec import IdentifierType, IdentityRules
-from cdp.identity.values import TOO_LONG, dialled, dropped_reason, normalized
+from cdp.identity.values import LINK, TOO_LONG, dialled, dropped_reason, normalized
 from cdp.sql.engines import binary
 from cdp.sql.json import json_text
 from cdp.sql.keys import key
@@ -24,6 +24,7 @@ RECORDS = "record_identifiers"
 _RECORD = "every_record"
 Listed = Mapping[str, tuple[str, ...]]
 """For a type of identifier, what its values are called in an import that lists them."""
+_ALIASED = Place(FieldPath("previous_id"), ("alias",))
 _KEPT = ("event_id", "occurred_at", "load_id")
 
 
@@ -34,6 +35,7 @@ class _Value:
     column: str
     type: IdentifierType
     place: Place
+    is_link: bool = False
 
     @property
     def reason(self) -> str:
@@ -50,6 +52,12 @@ def extraction(rules: IdentityRules, digest: str, dialect: str, records: Listed)
         _Value(kind.name.replace(".", "_") + (f"_{number}" if number > 1 else ""), kind, place)
         for kind in rules.types
         for number, place in enumerate(kind.places, start=1)
+    ]
+    # After all sightings: a previous id that its type reads itself is seen, not linked.
+    values += [
+        _Value(f"{kind.name.replace('.', '_')}_link", kind, _ALIASED, is_link=True)
+        for kind in rules.types
+        if kind.name in rules.alias
     ]
     parts = _shared_objects(rules)
     external = [kind for kind in rules.types if kind.external_ids]
@@ -157,7 +165,10 @@ def _judged(values: list[_Value]) -> exp.Select:
     for one in values:
         value = _complete(exp.column(one.column, "found"), one.type)
         columns.append(exp.alias_(value, one.column))
-        columns.append(exp.alias_(dropped_reason(value, one.type), one.reason))
+        reason = dropped_reason(value, one.type)
+        if one.is_link:
+            reason = exp.func("coalesce", reason, exp.Literal.string(LINK))
+        columns.append(exp.alias_(reason, one.reason))
     return select(*columns).from_("found")
 
 
@@ -172,7 +183,7 @@ def _owned(rules: IdentityRules, values: list[_Value], dialect: str) -> exp.Sele
         kept: list[exp.Expr] = [
             exp.Case().when(_absent(one.reason, "judged"), exp.column(one.column, "judged"))
             for one in values
-            if one.type is kind
+            if one.type is kind and not one.is_link
         ]
         if not kept:
             continue

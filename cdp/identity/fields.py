@@ -8,6 +8,7 @@ of the others and the context's traits, in camelCase and in snake_case.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cdp.errors import Location, suggest
@@ -74,6 +75,12 @@ def read_path(text: str, section: Section, place: Location) -> FieldPath | None:
         "start with userId, anonymousId, previousId, traits., properties. or context.",
     )
     return None
+
+
+def reads(places: Iterable[Place], field: str, call: str) -> bool:
+    """Whether one of the places is that envelope field, on calls of that type."""
+    path = FieldPath(COLUMNS[field])
+    return any(one.path == path and (not one.calls or call in one.calls) for one in places)
 
 
 def _read_mapping(section: Section) -> tuple[Place, ...]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdp.errors import Location, Problems, suggest
-from cdp.identity.fields import FieldPath, Place, read_path, read_places
+from cdp.identity.fields import FieldPath, Place, read_path, read_places, reads
 from cdp.yamlfile import Section, read_yaml
 
 NORMALIZERS = ("trim", "lower", "email", "phone")
@@ -77,11 +77,15 @@ class IdentifierType:
 
 @dataclass(frozen=True)
 class IdentityRules:
-    """The identifier types in order of priority, and what identifies nobody whatever its type."""
+    """The identifier types in order of priority, and what identifies nobody whatever its type.
+
+    `alias` are the types that the previousId of an alias call may be a value of.
+    """
 
     types: tuple[IdentifierType, ...]
     blocked_values: tuple[str, ...] = ()
     blocked_patterns: tuple[str, ...] = ()
+    alias: tuple[str, ...] = ()
 
 
 def read_identity(path: Path, problems: Problems) -> IdentityRules:
@@ -103,9 +107,10 @@ def read_identity(path: Path, problems: Problems) -> IdentityRules:
                 "keep one of the two",
             )
         types.append(one)
+    alias = _read_alias(section, types)
     section.finish()
     _check_shared(types, problems)
-    return IdentityRules(tuple(types), values, patterns)
+    return IdentityRules(tuple(types), values, patterns, alias)
 
 
 def rules_hash(rules: IdentityRules) -> str:
@@ -129,7 +134,7 @@ def rules_hash(rules: IdentityRules) -> str:
         )
         for one in rules.types
     ]
-    return hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+    return hashlib.sha256(repr((content, rules.alias)).encode()).hexdigest()[:12]
 
 
 def _read_type(
@@ -279,6 +284,36 @@ def _check_shared(types: list[IdentifierType], problems: Problems) -> None:
                 one.shared.location,
                 suggest(one.shared.with_type, others),
             )
+
+
+def _read_alias(section: Section, types: list[IdentifierType]) -> tuple[str, ...]:
+    """What the file says, else the types that are a user id or an anonymous id.
+
+    Where a type reads previousId itself, that is what the file says about alias calls.
+    """
+    node = section.node("alias")
+    if node is None:
+        own = any(reads(kind.places, "previousId", "alias") for kind in types)
+        return () if own else tuple(kind.name for kind in types if _is_aliased(kind))
+    if node.value == "ignore":
+        return ()
+    inner = Section(node, "alias", section.problems)
+    names = inner.texts("as", required=True)
+    inner.finish()
+    known = [kind.name for kind in types]
+    for name in names:
+        if name not in known:
+            section.problems.add(
+                "unknown-identifier",
+                f"alias calls name '{name}', which is not a type of identifier",
+                inner.place("as"),
+                suggest(name, known),
+            )
+    return tuple(name for name in known if name in names)
+
+
+def _is_aliased(kind: IdentifierType) -> bool:
+    return any(reads(kind.places, field, "alias") for field in ("userId", "anonymousId"))
 
 
 def _read_blocked(section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -20,6 +20,8 @@ from sqlglot import exp
 from cdp.identity.spec import IdentifierType
 
 TOO_LONG = "too_long"
+LINK = "link"
+"""In the place of a reason: the previous id of an alias call. It joins, but is no sighting."""
 # \x00 is left out: PostgreSQL has no text that could hold it.
 _CONTROL = r"[\x01-\x1f\x7f]"
 _NOT_TEXT = r"^(\{.*|\[.*|true|false)$"

@@ -59,6 +59,8 @@ carried as (
         ) as event_rank
     from event_identifiers
     inner join events on event_identifiers.event_id = events.event_id
+    -- The previous id of an alias call is no sighting.
+    where coalesce(event_identifiers.dropped_reason, '') <> 'link'
 ),
 
 first_carried as (
