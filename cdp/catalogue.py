@@ -28,7 +28,7 @@ from cdp.records.check import check_record_sources
 from cdp.records.spec import FILE, RecordSource, read_record_sources
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
-from cdp.traits.check import checked_traits
+from cdp.traits.check import check_tables, checked_traits
 from cdp.traits.spec import Trait, read_traits
 from cdp.yamlfile import read_yaml
 
@@ -90,6 +90,7 @@ def load_catalogue(project: Project) -> Catalogue:
     )
     known = problems.found[:]
     catalogue = replace(catalogue, traits=_frozen(checked_traits(catalogue.traits, problems)))
+    check_tables(catalogue.traits, catalogue.identity, problems)
     check_entities(catalogue, problems)
     check_record_sources(catalogue.record_sources, catalogue.identity, catalogue.sources, problems)
     check_audiences(catalogue, problems)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from cdp.audiences.spec import Audience, Did, leaves
 from cdp.sql.events import EventQuery, Filter, Property
 from cdp.sql.names import digest, slug, unique_names
+from cdp.sql.tables import Table
 from cdp.sql.types import STRING
 from cdp.sql.windows import Duration
 from cdp.traits.aggregates import Option
@@ -56,7 +57,8 @@ class ProfileFeature:
 class FeaturePlan:
     """The names of everything that is computed before traits and audiences.
 
-    `users` maps each event to the definition files that use it, relative to the project.
+    Tables stand beside events under their `table_key`. `users` maps each to the definition
+    files that use it, relative to the project.
     """
 
     traits: Mapping[str, Trait]
@@ -65,11 +67,13 @@ class FeaturePlan:
     event_slugs: Mapping[str, str]
     columns: Mapping[str, Mapping[Property, str]]
     users: Mapping[str, tuple[PurePosixPath, ...]]
+    tables: Mapping[str, Table]
     files: tuple[PurePosixPath, ...]
 
     def event_model(self, event: str) -> str:
-        """The name of the typed table of an event."""
-        return f"event__{self.event_slugs[event]}"
+        """The name of the typed table of an event, or of the typed view of a table."""
+        kind = "table" if event in self.tables else "event"
+        return f"{kind}__{self.event_slugs[event]}"
 
 
 def trait_feature(trait: Trait) -> Feature | ProfileFeature | None:
@@ -107,7 +111,8 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
             if isinstance(leaf, Did):
                 features[did_feature(leaf)] = ""
                 users.setdefault(leaf.query.event, set()).add(definition_path(audience.path))
-    slugs = _event_slugs(users)
+    tables = {one.query.event: one.query.table for one in features if one.query.table is not None}
+    slugs = _event_slugs({one: tables[one].name if one in tables else one for one in users})
     wanted = {one: _feature_name(one, slugs[one.query.event]) for one in features}
     files = {path for paths in users.values() for path in paths}
     files |= {definition_path(trait.location.path) for trait in traits.values()}
@@ -119,6 +124,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
         ),
         event_slugs=slugs,
         columns={event: _columns(event, list(features)) for event in sorted(users)},
+        tables=tables,
         users={event: tuple(sorted(paths)) for event, paths in users.items()},
         files=tuple(sorted(files)),
     )
@@ -130,16 +136,20 @@ def definition_path(path: Path) -> PurePosixPath:
     return PurePosixPath("definitions", path.parent.name, path.name)
 
 
-def _event_slugs(events: Mapping[str, object]) -> dict[str, str]:
-    """A slug for each event; of several that want the same, the standard spelling keeps it.
+def _event_slugs(names: Mapping[str, str]) -> dict[str, str]:
+    """A slug for each event or table, by its name; of several that want the same, one keeps it.
 
-    The standard spelling of event names is Title Case (Segment's spec), so that
-    a misspelt event that starts to be used cannot rename an existing table.
+    Events go first, those in Title Case, the standard spelling of Segment's spec, before
+    others, so that a misspelt event that starts to be used cannot rename an existing table.
     """
     taken: dict[str, str] = {}
     slugs: dict[str, str] = {}
-    for event in sorted(events, key=lambda name: (name != name.title(), name)):
-        plain = slug(event)
+
+    def rank(event: str) -> tuple[bool, bool, str]:
+        return names[event] != event, event != event.title(), event
+
+    for event in sorted(names, key=rank):
+        plain = slug(names[event])
         if not plain or plain in taken or len(plain) > LONGEST_EVENT_SLUG:
             plain = f"{plain[: LONGEST_EVENT_SLUG - 9]}_{digest(event)}"
         if not plain[0].isalpha():

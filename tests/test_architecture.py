@@ -24,7 +24,7 @@ LAYERS: dict[str, float] = {
     "syncs.spec": 2, "traits.check": 2.5, "audiences.check": 2.5, "entities.check": 2.5,
     "syncs.check": 2.5,
     # 3: all definitions together, and what they need computed
-    "catalogue": 3, "features": 3, "reference": 3,
+    "catalogue": 3, "features": 3, "reference": 3, "identity.values": 3,
     # 4: definitions to SQL, text only; and what never sees the catalogue
     "identity": 4, "profiles": 4, "records": 4, "traits": 4, "entities": 4.1,
     "audiences.compile": 4.1, "syncs.compile": 4.1,

@@ -123,6 +123,12 @@ def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
     return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
 
 
+def zoned(text: exp.Expr) -> exp.Expr:
+    """The text of a timestamp with its zone in hours and minutes: engines print `+02` alone."""
+    short = _matches(text, r"^.*:[0-9]{2}([.][0-9]+)?[-+][0-9]{2}$")
+    return exp.Case().when(short, _joined(text, ":00")).else_(text.copy())
+
+
 def total(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
     """The sum of a group. A sum of whole numbers that no integer holds is missing, not an error."""
     summed = exp.Sum(this=value)

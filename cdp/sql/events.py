@@ -18,6 +18,7 @@ from cdp.sql.operators import (
     YES_NO,
     Operator,
 )
+from cdp.sql.tables import Table, read_column, read_table
 from cdp.sql.types import BOOLEAN, DECIMAL, LIST, STRING, TIMESTAMP
 from cdp.sql.values import Value, check_text, read_path, read_value
 from cdp.sql.windows import Duration, Window, read_duration, read_window
@@ -49,12 +50,28 @@ class Filter:
 
 @dataclass(frozen=True)
 class EventQuery:
-    """Events of one name that pass all filters, inside a window (None: all time)."""
+    """Events of one name that pass all filters, inside a window (None: all time).
+
+    Over a `table` its rows are meant in the place of events, and `event` is `table_key`.
+    """
 
     event: str
     filters: tuple[Filter, ...] = ()
     window: Window | None = None
     location: Location | None = field(default=None, compare=False)
+    table: Table | None = None
+
+    @property
+    def shown(self) -> str:
+        """What is read, in a user's words."""
+        return f"'{self.event}'" if self.table is None else str(self.table)
+
+
+def table_key(table: Table) -> str:
+    """A name for a table's rows that no event can have: names hold no control characters."""
+    return f"\x1f{table.model}.{table.schema}.{table.table}.{table.identifier}.{table.column}." + (
+        table.occurred_at
+    )
 
 
 def read_event_query(section: Section, key: str, problems: Problems) -> EventQuery:
@@ -63,14 +80,35 @@ def read_event_query(section: Section, key: str, problems: Problems) -> EventQue
     node = section.node(key)
     if node is not None and event:
         check_text(event, section.what, node, problems)
+    filters = _read_filters(section, "property", problems)
+    return EventQuery(event, filters, read_window(section, problems), section.location)
+
+
+def read_table_query(section: Section, problems: Problems) -> EventQuery | None:
+    """The rows of the table that a section names, with its `where` and `window`."""
+    table = read_table(section, problems)
+    filters = _read_filters(section, "column", problems)
+    window = read_window(section, problems)
+    if table is None:
+        return None
+    if window is not None and not table.occurred_at:
+        problems.add(
+            "missing-time",
+            f"{section.what} has a window, but its rows have no time",
+            section.place("window"),
+            "name the column that says when with 'occurred_at', or leave 'window' out",
+        )
+    return EventQuery(table_key(table), filters, window, section.location, table)
+
+
+def _read_filters(section: Section, key: str, problems: Problems) -> tuple[Filter, ...]:
     filters = [
         one
         for part in section.sections("where", f"a filter of {section.what}")
-        if (one := _read_filter(part, problems)) is not None
+        if (one := _read_filter(part, key, problems)) is not None
     ]
     # One meaning, one form: the order of filters and a filter written twice change nothing.
-    unique = tuple(sorted(dict.fromkeys(filters), key=repr))
-    return EventQuery(event, unique, read_window(section, problems), section.location)
+    return tuple(sorted(dict.fromkeys(filters), key=repr))
 
 
 def read_operator(
@@ -90,7 +128,7 @@ def read_operator(
         )
         return None
     named = set(section.keys())
-    unknown = named - {"trait", "property"}
+    unknown = named - {"trait", "property", "column"}
     # An unknown key is reported by itself, with the nearest operator.
     if not unknown:
         problems.add(
@@ -126,12 +164,23 @@ def read_operand(
     return tuple(dict.fromkeys(value for value in values if value is not None))
 
 
-def _read_filter(section: Section, problems: Problems) -> Filter | None:
-    text = section.text("property", required=True)
+def read_subject(section: Section, key: str, problems: Problems) -> tuple[str, ...] | None:
+    """The property that a key names, or the column; None for none, or with a problem noted."""
+    node = section.node(key)
+    if node is None:
+        return None
+    if key == "column":
+        column = read_column(node, section, problems)
+        return (column,) if column else None
+    text = section.text(key)
+    return read_path(text, section.what, node, problems) if text else None
+
+
+def _read_filter(section: Section, key: str, problems: Problems) -> Filter | None:
+    section.node(key, required=True)
+    path = read_subject(section, key, problems)
     found = read_operator(section, PROPERTY_OPERATORS, problems)
     section.finish()
-    node = section.node("property")
-    path = read_path(text, section.what, node, problems) if node is not None and text else None
     if found is None or path is None:
         return None
     operator, value_node = found

@@ -1,4 +1,4 @@
-"""Checks of traits that need all of them: formulas' names, circles and types.
+"""Checks of traits that need all of them: formulas' names, circles and types; tables.
 
 Owns what only the whole catalogue can tell, and fills in the types that formulas do not
 declare. Reading a file belongs to `spec`.
@@ -12,11 +12,16 @@ from dataclasses import replace
 from sqlglot import exp
 
 from cdp.errors import Problems, suggest
+from cdp.identity.spec import IdentityRules
 from cdp.sql.formulas import AS_OF, formula_names, formula_term
+from cdp.sql.tables import PROFILE_ID
 from cdp.sql.terms import NOTHING, FormulaError, Term, fits
 from cdp.sql.types import TIMESTAMP
-from cdp.traits.spec import FormulaTrait, Trait, read_default
+from cdp.traits.spec import EventTrait, FormulaTrait, Trait, read_default
 
+# Models that are built after traits. What a user's model reads is dbt's to tell.
+_ABOVE = ("int_features", "computed_traits", "audience_memberships", "audience_transitions")
+_ABOVE_PREFIXES = ("traits__", "audience__", "int_audiences__", "sync__")
 # Types, names and sizes are the same in every dialect.
 _DIALECT = "duckdb"
 
@@ -24,6 +29,30 @@ _DIALECT = "duckdb"
 def checked_traits(traits: Mapping[str, Trait], problems: Problems) -> dict[str, Trait]:
     """The traits with every type known, in their order; wrong formulas are left out and noted."""
     return _Checker(traits, problems).checked()
+
+
+def check_tables(traits: Mapping[str, Trait], identity: IdentityRules, problems: Problems) -> None:
+    """Notes tables that are computed from traits, and identifiers that do not exist."""
+    known = [one.name for one in identity.types] + [PROFILE_ID]
+    for trait in traits.values():
+        table = trait.origin.query.table if isinstance(trait.origin, EventTrait) else None
+        if table is None:
+            continue
+        if table.identifier not in known:
+            problems.add(
+                "unknown-identifier",
+                f"trait '{trait.name}' finds its rows by '{table.identifier}', which "
+                "identity.yml does not define",
+                table.location,
+                suggest(table.identifier, known),
+            )
+        if table.model.startswith(_ABOVE_PREFIXES) or table.model in _ABOVE:
+            problems.add(
+                "trait-cycle",
+                f"trait '{trait.name}' reads '{table.model}', which is computed from traits",
+                table.location,
+                "read a model that no trait is needed for",
+            )
 
 
 class _Checker:

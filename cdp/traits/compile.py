@@ -32,6 +32,7 @@ from cdp.traits import feature_table
 from cdp.traits.event_tables import compile_event_tables
 from cdp.traits.feature_table import compile_feature_table
 from cdp.traits.spec import EventTrait, FormulaTrait, Trait
+from cdp.traits.table_views import compile_table_views
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -49,6 +50,7 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
         files[trait.file].append(trait)
     return [
         *compile_event_tables(plan, rules_hash(catalogue.identity)),
+        *compile_table_views(plan, catalogue.identity),
         compile_feature_table(plan),
         *(_file_view(file, traits, plan) for file, traits in sorted(files.items())),
         _computed_traits(dict(sorted(files.items()))),

@@ -1,4 +1,4 @@
-"""The rows of one event that features are computed from: `<event>_rows`.
+"""The rows of one event, or of one table, that features are computed from: `<event>_rows`.
 
 Owns the scan of an event table (its profile, as_of, the properties that are used, a rank
 for each first and last) and what a feature's filters and value are on such a row. First
@@ -46,12 +46,15 @@ class EventRows:
         return exp.column("occurred_at", self.name)
 
     def query(self) -> exp.Select:
-        """The events before as_of with their profile, and a rank for each first and last."""
+        """The events before as_of with their profile, and a rank for each first and last.
+
+        Rows of a table without a time are all read.
+        """
         source = self.plan.event_model(self.event)
         columns: list[exp.Expr] = [
             exp.column(PROFILE, "identity_graph"),
             exp.column("as_of", "clock"),
-            exp.column("occurred_at", source),
+            *([exp.column("occurred_at", source)] if self._has_time else []),
             *(exp.column(name, source) for name in self.plan.columns[self.event].values()),
         ]
         columns += [
@@ -62,13 +65,20 @@ class EventRows:
         owned = exp.column("identifier_id", source).eq(
             exp.column("identifier_id", "identity_graph")
         )
-        return (
+        query = (
             select(*columns)
             .from_(source)
             .join("identity_graph", on=owned, join_type="inner")
             .join("clock", join_type="cross")
-            .where(exp.column("occurred_at", source) < exp.column("as_of", "clock"))
         )
+        if not self._has_time:
+            return query
+        return query.where(exp.column("occurred_at", source) < exp.column("as_of", "clock"))
+
+    @property
+    def _has_time(self) -> bool:
+        table = self.plan.tables.get(self.event)
+        return table is None or bool(table.occurred_at)
 
     def conditions(
         self, feature: Feature, table: str = "", clock: str = "", *, present: bool = False
@@ -112,12 +122,12 @@ class EventRows:
         value = self.value(feature, source)
         kept = all_of(self.conditions(feature, source, "clock", present=True))
         first = exp.Case().when(kept, exp.Literal.number(0)).else_(exp.Literal.number(1))
-        ordering = [
+        ordering: list[exp.Expr] = [
             exp.column("occurred_at", source),
             self.sortable(feature, value),
-            exp.column("message_id", source),
-            exp.column("event_id", source),
         ]
+        if self.event not in self.plan.tables:
+            ordering += [exp.column(name, source) for name in ("message_id", "event_id")]
         backwards = feature.aggregate == "last"
         order = [exp.Ordered(this=one, desc=backwards or None) for one in ordering]
         return numbered(exp.column(PROFILE, "identity_graph"), [exp.Ordered(this=first), *order])

@@ -42,7 +42,11 @@ _ENVELOPE = {
 
 def compile_event_tables(plan: FeaturePlan, identity_hash: str) -> list[GeneratedModel]:
     """One model an event of the plan. `identity_hash` changes when owners may change."""
-    return [_model(event, plan, identity_hash) for event in sorted(plan.users)]
+    return [
+        _model(event, plan, identity_hash)
+        for event in sorted(plan.users)
+        if event not in plan.tables
+    ]
 
 
 def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:

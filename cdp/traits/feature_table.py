@@ -74,7 +74,7 @@ def describe_feature(feature: Feature) -> str:
     of = f" of {feature.measured.dotted}" if feature.measured else ""
     when = f", {feature.query.window}" if feature.query.window else ""
     filters = f", {len(feature.query.filters)} filters" if feature.query.filters else ""
-    text = f"{feature.aggregate}{of} over '{feature.query.event}'{filters}{when}."
+    text = f"{feature.aggregate}{of} over {feature.query.shown}{filters}{when}."
     return text.replace("{", "(").replace("}", ")")
 
 

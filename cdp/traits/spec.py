@@ -11,8 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdp.errors import Location, Problems
-from cdp.sql.events import EventQuery, Property, read_event_query
+from cdp.sql.events import (
+    EventQuery,
+    Property,
+    read_event_query,
+    read_subject,
+    read_table_query,
+)
 from cdp.sql.names import RESERVED
+from cdp.sql.tables import is_of_table
 from cdp.sql.types import LIST, SCALARS, STRING
 from cdp.sql.values import Value, check_text, read_path, read_value
 from cdp.traits.aggregates import AGGREGATES, COUNTS, NAMES, Option, read_option
@@ -165,7 +172,12 @@ def _read_profile_trait(section: Section, problems: Problems) -> tuple[ProfileTr
 
 
 def _read_event_trait(section: Section, problems: Problems) -> tuple[EventTrait | None, str]:
-    query = read_event_query(section, "event", problems)
+    of_table = is_of_table(section)
+    query = (
+        read_table_query(section, problems)
+        if of_table
+        else read_event_query(section, "event", problems)
+    )
     named = section.choice("aggregate", NAMES, required=True)
     aggregate, option = read_option(named, section, problems)
     kinds = AGGREGATES[aggregate].types if aggregate else (STRING,)
@@ -177,27 +189,41 @@ def _read_event_trait(section: Section, problems: Problems) -> tuple[EventTrait 
             section.place("type"),
             "use " + " or ".join(f"'{one}'" for one in kinds),
         )
-    prop = _read_property(section, aggregate, kind, problems)
-    return (EventTrait(query, aggregate, prop, option) if aggregate else None), kind
+    subject = "column" if of_table else "property"
+    prop = _read_property(section, subject, aggregate, kind, problems)
+    if query is None or not aggregate:
+        return None, kind
+    _check_time(query, aggregate, section, problems)
+    return EventTrait(query, aggregate, prop, option), kind
 
 
 def _read_property(
-    section: Section, aggregate: str, kind: str, problems: Problems
+    section: Section, key: str, aggregate: str, kind: str, problems: Problems
 ) -> Property | None:
     reads = AGGREGATES[aggregate].reads if aggregate else None
-    text = section.text("property", required=reads is not None)
-    node = section.node("property")
-    if node is None or not text:
+    node = section.node(key, required=reads is not None)
+    path = read_subject(section, key, problems)
+    if node is None or path is None:
         return None
     if aggregate and reads is None:
         problems.add(
             "needless-property",
-            f"{section.what} has the aggregate '{aggregate}', which reads no property",
+            f"{section.what} has the aggregate '{aggregate}', which reads no {key}",
             node.location,
-            "leave 'property' out, or count its values with 'unique_count'",
+            f"leave '{key}' out, or count its values with 'unique_count'",
         )
-    path = read_path(text, section.what, node, problems)
-    return None if path is None else Property(path, reads or kind)
+    return Property(path, reads or kind)
+
+
+def _check_time(query: EventQuery, aggregate: str, section: Section, problems: Problems) -> None:
+    table = query.table
+    if table is not None and not table.occurred_at and AGGREGATES[aggregate].needs_time:
+        problems.add(
+            "missing-time",
+            f"{section.what} has the aggregate '{aggregate}', but its rows have no time",
+            section.place("aggregate"),
+            "name the column that says when with 'occurred_at'",
+        )
 
 
 def read_default(

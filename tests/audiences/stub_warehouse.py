@@ -31,9 +31,12 @@ def identifier(profile: str) -> UUID:
     return uuid5(NAMESPACE_URL, profile)
 
 
-def build(run: Run, world: World, catalogue: Any, dialect: str) -> None:
-    """Make every table that the world's definitions compile to, in the order of the models."""
-    run("; ".join(_stubs(world)))
+def build(run: Run, world: World, catalogue: Any, dialect: str, more: Sequence[str] = ()) -> None:
+    """Make every table that the world's definitions compile to, in the order of the models.
+
+    `more` are statements that make further tables to read.
+    """
+    run("; ".join([*_stubs(world), *more]))
     for statement in model_statements(catalogue, dialect):
         run(statement)
 

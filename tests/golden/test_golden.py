@@ -24,6 +24,8 @@ FOLDER = Path(__file__).parent
 MODELS = (
     "event__order_completed",
     "event__page_viewed",
+    "table__support_tickets",
+    "table__scores",
     "int_features",
     "traits__orders",
     "traits__behaviour",

@@ -20,6 +20,21 @@ FORMULAS = {
     "latest": ("greatest(first_time_as_timestamp_0, last_time_as_timestamp_0)", "timestamp"),
 }
 
+TICKETS = """\
+select 'U1' as customer_no, cast('2026-05-02 10:00:00' as timestamp) as opened_at, 2 as priority
+union all
+select 'nobody', cast('2026-05-02 10:00:00' as timestamp), 1
+"""
+OF_TICKETS = {
+    "model": "tickets",
+    "identifier": {"user_id": "customer_no"},
+    "occurred_at": "opened_at",
+}
+TABLES = {
+    "urgency": ({"aggregate": "maximum", "column": "priority"}, "decimal"),
+    "last_ticket_at": ({"aggregate": "last_time"}, "timestamp"),
+}
+
 
 def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_path: Path) -> None:
     traits = [one | {"event": "Order Completed"} for one in all_traits()]
@@ -27,8 +42,13 @@ def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_pa
         {"name": name, "description": "Of others.", "formula": text, "type": kind}
         for name, (text, kind) in FORMULAS.items()
     ]
+    traits += [
+        {"name": name, "description": "Of tickets.", "type": kind, **OF_TICKETS, **asked}
+        for name, (asked, kind) in TABLES.items()
+    ]
+    (project.models / "tickets.sql").write_text(TICKETS, encoding="utf-8")
     only_these(project, yaml.safe_dump({"traits": traits}), {})
-    load(project, "web", [land(tmp_path, "1.ndjson", [order("u1", 1, 90), order("u2", 2, 7.5)])])
+    load(project, "web", [land(tmp_path, "1.ndjson", [order("U1", 1, 90), order("u2", 2, 7.5)])])
     build(project, *WITHOUT_TESTS)
     with open_warehouse(project, read_only=True) as warehouse:
         found = dict(
@@ -38,6 +58,8 @@ def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_pa
             )
         )
         assert warehouse.value("select count(*) from main.computed_traits") == 2
+        urgencies = warehouse.rows("select urgency from main.computed_traits order by urgency")
+        assert urgencies == [(2,), (None,)]
     named = {
         "decimal": "DECIMAL(38,6)",
         "integer": "BIGINT",

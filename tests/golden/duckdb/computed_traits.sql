@@ -33,6 +33,8 @@ select
     traits__behaviour.order_value,
     traits__behaviour.net_orders,
     traits__behaviour.standing,
+    traits__behaviour.open_tickets,
+    traits__behaviour.score,
     traits__orders.order_count,
     traits__orders.revenue_90d,
     traits__orders.mean_order,

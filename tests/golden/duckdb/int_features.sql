@@ -15,6 +15,14 @@ user_traits as (
     select * from {{ ref('user_traits') }}
 ),
 
+table__scores as (
+    select * from {{ ref('table__scores') }}
+),
+
+table__support_tickets as (
+    select * from {{ ref('table__support_tickets') }}
+),
+
 event__order_completed as (
     select * from {{ ref('event__order_completed') }}
 ),
@@ -31,6 +39,55 @@ clock as (
     select {{ cdp.cdp_as_of() }} as as_of
 ),
 {% raw %}
+scores_rows as (
+    select
+        identity_graph.canonical_profile_id,
+        clock.as_of,
+        table__scores.property_score__float
+    from table__scores
+    inner join identity_graph
+        on table__scores.identifier_id = identity_graph.identifier_id
+    cross join clock
+),
+
+scores_totals as (
+    select
+        scores_rows.canonical_profile_id,
+        max(scores_rows.property_score__float) as scores__maximum_score_float
+    from scores_rows
+    group by
+        scores_rows.canonical_profile_id
+),
+
+support_tickets_rows as (
+    select
+        identity_graph.canonical_profile_id,
+        clock.as_of,
+        table__support_tickets.occurred_at,
+        table__support_tickets.property_status
+    from table__support_tickets
+    inner join identity_graph
+        on table__support_tickets.identifier_id = identity_graph.identifier_id
+    cross join clock
+    where
+        table__support_tickets.occurred_at < clock.as_of
+),
+
+support_tickets_totals as (
+    select
+        support_tickets_rows.canonical_profile_id,
+        count(
+            case
+                when support_tickets_rows.property_status in ('open', 'waiting')
+                and support_tickets_rows.occurred_at >= support_tickets_rows.as_of - interval '90' day
+                then 1
+            end
+        ) as support_tickets__count__where_status_open_or_57cf228f
+    from support_tickets_rows
+    group by
+        support_tickets_rows.canonical_profile_id
+),
+
 order_completed_rows as (
     select
         identity_graph.canonical_profile_id,
@@ -503,6 +560,8 @@ select
         page_viewed__longest_streak_week__20260101_to_20260401_streak.page_viewed__longest_streak_week__20260101_to_20260401,
         0
     ) as page_viewed__longest_streak_week__20260101_to_20260401,
+    coalesce(support_tickets_totals.support_tickets__count__where_status_open_or_57cf228f, 0) as support_tickets__count__where_status_open_or_57cf228f,
+    scores_totals.scores__maximum_score_float,
     coalesce(order_completed_totals.order_completed__count, 0) as order_completed__count,
     order_completed_totals.order_completed__sum_revenue__where_currency_daeabaa5,
     order_completed_totals.order_completed__average_revenue,
@@ -546,6 +605,10 @@ select
     end as profile_trait__has_app__boolean
 from profiles
 cross join clock
+left join scores_totals
+    on profiles.canonical_profile_id = scores_totals.canonical_profile_id
+left join support_tickets_totals
+    on profiles.canonical_profile_id = support_tickets_totals.canonical_profile_id
 left join order_completed_totals
     on profiles.canonical_profile_id = order_completed_totals.canonical_profile_id
 left join order_completed__percentile_revenue_50_points

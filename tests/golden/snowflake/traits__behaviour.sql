@@ -105,6 +105,8 @@ select
             then 'new'
             else coalesce(trim(int_features.profile_trait__plan) || '!', 'none')
         end
-    end as standing
+    end as standing,
+    int_features.support_tickets__count__where_status_open_or_57cf228f as open_tickets,
+    int_features.scores__maximum_score_float as score
 from int_features
 {% endraw %}
