@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,12 @@ def test_names_and_rules_have_a_measure(tmp_path: Path) -> None:
         f"  --> definitions/entities/{name}.yml:5:3\n   5 |   - traits: [t0]\n"
         "help: use at most 20"
     )
+
+
+def test_the_definition_of_the_guide_is_right(tmp_path: Path, repository: Path) -> None:
+    guide = (repository / "docs" / "entities.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    assert problems_of(tmp_path, {FILE: text}) == ""
 
 
 def test_an_entity_that_could_not_be_read_is_not_called_unknown(tmp_path: Path) -> None:

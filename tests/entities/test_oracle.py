@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -125,6 +127,15 @@ def test_of_two_entities_that_become_one_the_older_gives_its_id_and_the_other_le
 def test_all_is_what_plain_python_finds(built: Built) -> None:
     with open_warehouse(built.project, read_only=True) as warehouse:
         assert tables.found(warehouse.rows, "main") == tables.expected(built.messages)
+
+
+def test_the_queries_of_the_guide_run(built: Built, repository: Path) -> None:
+    guide = (repository / "docs" / "entities.md").read_text()
+    queries = re.findall(r"```sql\n(.*?)```", guide, re.DOTALL)
+    assert len(queries) == 3
+    with open_warehouse(built.project, read_only=True) as warehouse:
+        warehouse.execute("set search_path = 'main,main_internal'")
+        assert [len(warehouse.rows(query)) > 0 for query in queries] == [True, True, False]
 
 
 def test_a_full_refresh_gives_the_same_rows(built: Built) -> None:
