@@ -7,6 +7,7 @@ anew with: pytest tests/golden --update-golden
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
