@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from cdp.cli.options import project_options
-from cdp.cli.output import say
+from cdp.cli.options import format_option, project_options
+from cdp.cli.output import print_rows, say
 from cdp.project import Project
 
 
@@ -26,17 +26,41 @@ def compile_project(project: Project) -> None:
     )
 
 
+def _explain(project: Project, output_format: str | None) -> None:
+    from cdp.catalogue import load_catalogue
+    from cdp.traits.explain import explain_features
+
+    found = explain_features(load_catalogue(project))
+    rows = [
+        (one.feature, one.reads, one.work, len(one.used_by), ", ".join(one.used_by))
+        for one in found.uses
+    ]
+    print_rows(["feature", "reads", "work", "uses", "used_by"], rows, output_format)
+    say(
+        f"{found.asked} uses of {len(found.uses)} features, computed once each in "
+        f"{found.scans} scans of event tables"
+    )
+
+
 @click.command("compile")
 @click.option("--check", is_flag=True, help="Write nothing; exit 3 when something would change")
+@click.option(
+    "--explain", is_flag=True, help="Write nothing; print which definitions share which features"
+)
 @project_options
-def command(project: Project, check: bool) -> None:
+@format_option
+def command(project: Project, check: bool, explain: bool, output_format: str | None) -> None:
     """Turn definitions into the dbt models under models/**/generated.
 
     \b
     Example:
       cdp compile
       cdp compile --check     # in CI: exits 3 when the committed models are stale
+      cdp compile --explain   # what the definitions need computed, and what they share
     """
+    if explain:
+        _explain(project, output_format)
+        return
     if not check:
         compile_project(project)
         return

@@ -78,6 +78,11 @@ def describe_feature(feature: Feature) -> str:
     return text.replace("{", "(").replace("}", ")")
 
 
+def is_grouped(feature: Feature) -> bool:
+    """Whether a feature needs CTEs of its own beside the scan of its event."""
+    return feature.aggregate in _GROUPS
+
+
 class _Table:
     """The query of the model for one dialect."""
 
@@ -139,13 +144,13 @@ def _event_ctes(rows: EventRows) -> Grouped:
     """The CTEs of one event's features, and the one that has each feature's column."""
     ctes: list[Cte] = [(rows.name, rows.query())]
     owners: dict[Feature, str] = {}
-    totals = {one: name for one, name in rows.features.items() if one.aggregate not in _GROUPS}
+    totals = {one: name for one, name in rows.features.items() if not is_grouped(one)}
     if totals:
         ctes.append(totals_cte(rows, totals))
         owners |= dict.fromkeys(totals, ctes[-1][0])
     groups: dict[object, dict[Feature, str]] = {}
     for one, name in rows.features.items():
-        if one.aggregate in _GROUPS:
+        if is_grouped(one):
             groups.setdefault(_group_key(one), {})[one] = name
     for features in groups.values():
         first, base = next(iter(features.items()))

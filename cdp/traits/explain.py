@@ -1,0 +1,111 @@
+"""Which definitions share which features, and what each feature takes: a report.
+
+Reads the plan that the models are compiled from; nothing is run and nothing is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cdp.audiences.spec import Audience, Did, TraitTest, leaves
+from cdp.features import (
+    Feature,
+    FeaturePlan,
+    ProfileFeature,
+    did_feature,
+    plan_features,
+    trait_feature,
+)
+from cdp.sql.formulas import formula_names
+from cdp.traits.event_rows import ORDERED
+from cdp.traits.feature_table import is_grouped
+from cdp.traits.spec import FormulaTrait, Trait
+
+if TYPE_CHECKING:
+    from cdp.catalogue import Catalogue
+
+AGGREGATE = "one aggregate of the scan"
+SORT = "a sort of the scan"
+STEPS = "steps of its own"
+LOOKUP = "one column of user_traits"
+
+
+@dataclass(frozen=True)
+class Use:
+    """A feature: the column of int_features, what it reads, its work, and who uses it."""
+
+    feature: str
+    reads: str
+    work: str
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Every feature, the most used first; and how many scans and uses there are."""
+
+    uses: tuple[Use, ...]
+    scans: int
+
+    @property
+    def asked(self) -> int:
+        """How many values the definitions ask for: without sharing, each would be computed."""
+        return sum(len(one.used_by) for one in self.uses)
+
+
+def explain_features(catalogue: Catalogue) -> Explanation:
+    """The features of a checked catalogue with the definitions that use each. Pure."""
+    plan = plan_features(catalogue.traits, catalogue.audiences)
+    names: list[tuple[Feature | ProfileFeature, str]] = [
+        *plan.features.items(),
+        *plan.profile_features.items(),
+    ]
+    users: dict[Feature | ProfileFeature, dict[str, None]] = {one: {} for one, _ in names}
+    for trait in catalogue.traits.values():
+        for feature in _of_trait(trait, plan):
+            users[feature][f"trait {trait.name}"] = None
+    for audience in catalogue.audiences.values():
+        for feature in _of_audience(audience, plan):
+            users[feature][f"audience {audience.name}"] = None
+    uses = [Use(name, _reads(one, plan), _work(one), tuple(users[one])) for one, name in names]
+    return Explanation(
+        tuple(sorted(uses, key=lambda one: (-len(one.used_by), one.feature))), len(plan.users)
+    )
+
+
+def _of_trait(trait: Trait, plan: FeaturePlan) -> Iterator[Feature | ProfileFeature]:
+    """The features of a trait, through the formulas that it reads."""
+    pending, seen = [trait], {trait.name}
+    while pending:
+        one = pending.pop()
+        feature = trait_feature(one)
+        if feature is not None:
+            yield feature
+        if isinstance(one.origin, FormulaTrait):
+            fresh = [name for name in formula_names(one.origin.text) if name not in seen]
+            seen.update(fresh)
+            pending += [plan.traits[name] for name in fresh]
+
+
+def _of_audience(audience: Audience, plan: FeaturePlan) -> Iterator[Feature | ProfileFeature]:
+    for leaf in leaves(audience.who):
+        if isinstance(leaf, Did):
+            yield did_feature(leaf)
+        elif isinstance(leaf, TraitTest):
+            yield from _of_trait(plan.traits[leaf.trait], plan)
+
+
+def _reads(feature: Feature | ProfileFeature, plan: FeaturePlan) -> str:
+    if isinstance(feature, ProfileFeature):
+        return "user_traits"
+    return plan.event_model(feature.query.event)
+
+
+def _work(feature: Feature | ProfileFeature) -> str:
+    if isinstance(feature, ProfileFeature):
+        return LOOKUP
+    if is_grouped(feature):
+        return STEPS
+    return SORT if feature.aggregate in ORDERED else AGGREGATE
