@@ -79,7 +79,7 @@ def extraction(rules: IdentityRules, digest: str, dialect: str, records: Listed)
     )
     for kind in external:
         query = query.with_(
-            _listed(kind, EXTERNAL), as_=_listed_found(kind, EXTERNAL, (kind.name,))
+            _listed(kind, EXTERNAL), as_=_listed_found(kind, EXTERNAL, (kind.name,), dialect)
         )
     if external:
         query = query.with_("every_row", as_=_union(rows))
@@ -91,7 +91,9 @@ def _with_records(
 ) -> exp.Query:
     for kind in rules.types:
         if names := records.get(kind.name):
-            query = query.with_(_listed(kind, RECORDS), as_=_listed_found(kind, RECORDS, names))
+            query = query.with_(
+                _listed(kind, RECORDS), as_=_listed_found(kind, RECORDS, names, dialect)
+            )
     return query.with_(_RECORD, as_=_union(_record_rows(rules, records, digest, dialect)))
 
 
@@ -146,7 +148,7 @@ def _found(values: list[_Value], parts: dict[FieldPath, str], dialect: str) -> e
             needs.insert(0, exp.In(this=exp.column("type", "opened"), expressions=calls))
         if needs:
             value = exp.Case().when(exp.and_(*needs), value)
-        columns.append(normalized(value, one.type).as_(one.column))
+        columns.append(normalized(value, one.type, dialect).as_(one.column))
     return select(*columns).from_("opened")
 
 
@@ -209,14 +211,16 @@ def _identifier_row(one: _Value, earlier: list[_Value], digest: str, dialect: st
     return row
 
 
-def _listed_found(kind: IdentifierType, table: str, names: Sequence[str]) -> exp.Select:
+def _listed_found(
+    kind: IdentifierType, table: str, names: Sequence[str], dialect: str
+) -> exp.Select:
     """The values of a type in an import that lists identifiers by name."""
     value = exp.column("identifier_value", table)
     columns: list[exp.Expr] = [exp.column(name, table) for name in _KEPT]
     named = [exp.Literal.string(name) for name in names]
     name = exp.column("identifier_type", table)
     return (
-        select(*columns, normalized(value, kind).as_("value"))
+        select(*columns, normalized(value, kind, dialect).as_("value"))
         .from_(table)
         .where(exp.In(this=name, expressions=named) if named[1:] else name.eq(named[0]))
     )

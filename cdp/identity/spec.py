@@ -16,9 +16,9 @@ from pathlib import Path
 
 from cdp.errors import Location, Problems, suggest
 from cdp.identity.fields import FieldPath, Place, read_path, read_places, reads
+from cdp.identity.normalize import Step, read_normalize
 from cdp.yamlfile import Section, read_yaml
 
-NORMALIZERS = ("trim", "lower", "email", "phone")
 WINDOWS = ("ever", "annually", "monthly", "weekly", "daily")
 LONGEST_VALUE = 500
 """Longer values are capped out unless a type says otherwise: Segment's cap for a group id."""
@@ -64,7 +64,7 @@ class IdentifierType:
     places: tuple[Place, ...]
     external_ids: bool
     when: tuple[Requirement, ...]
-    normalize: tuple[str, ...]
+    normalize: tuple[Step, ...]
     default_country: str
     pattern: str
     length: int
@@ -146,7 +146,7 @@ def _read_type(
     places = read_places(section)
     own = section.section("blocked", f"blocked of '{name}'")
     own_values, own_patterns = _read_blocked(own) if own else ((), ())
-    normalize = _read_normalize(section)
+    normalize = read_normalize(section)
     rules = IdentifierType(
         name=name,
         priority=priority,
@@ -198,22 +198,7 @@ def _read_when(section: Section) -> tuple[Requirement, ...]:
     return tuple(found)
 
 
-def _read_normalize(section: Section) -> tuple[str, ...]:
-    steps = section.texts("normalize") if "normalize" in section else ("trim",)
-    if "normalize" not in section:
-        section.node("normalize")
-    for step in steps:
-        if step not in NORMALIZERS:
-            section.problems.add(
-                "unknown-value",
-                f"'{step}' is not a normalizer",
-                section.place("normalize"),
-                suggest(step, NORMALIZERS),
-            )
-    return tuple(step for step in NORMALIZERS if step in steps)
-
-
-def _read_country(section: Section, normalize: tuple[str, ...]) -> str:
+def _read_country(section: Section, normalize: tuple[Step, ...]) -> str:
     node = section.node("default_country")
     if node is None:
         return ""

@@ -15,9 +15,13 @@ are different characters: nothing is folded but what a normaliser says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
+from cdp.identity.normalize import SqlStep, Step
 from cdp.identity.spec import IdentifierType
+from cdp.sql.expressions import applied
 
 TOO_LONG = "too_long"
 LINK = "link"
@@ -30,9 +34,18 @@ _PHONE = r"^\+[0-9]{7,15}$"
 _PHONE_MARKS = " -./()"
 
 
-def normalized(value: exp.Expr, kind: IdentifierType) -> exp.Expr:
+def normalized(value: exp.Expr, kind: IdentifierType, dialect: str) -> exp.Expr:
     """The value after the type's normalisers; null where nothing is left."""
     steps = kind.normalize
+    at = next((place for place, one in enumerate(steps) if isinstance(one, SqlStep)), len(steps))
+    value = _named(value, steps[:at])
+    for step in steps[at : at + 1]:
+        if isinstance(step, SqlStep):
+            value = _custom(value, step, dialect)
+    return exp.func("nullif", _named(value, steps[at + 1 :]), exp.Literal.string(""))
+
+
+def _named(value: exp.Expr, steps: Sequence[Step]) -> exp.Expr:
     if "trim" in steps or "email" in steps:
         value = exp.func("trim", value)
     if "lower" in steps or "email" in steps:
@@ -42,7 +55,15 @@ def normalized(value: exp.Expr, kind: IdentifierType) -> exp.Expr:
             this="translate",
             expressions=[value, exp.Literal.string(_PHONE_MARKS), exp.Literal.string("")],
         )
-    return exp.func("nullif", value, exp.Literal.string(""))
+    return value
+
+
+def _custom(value: exp.Expr, step: SqlStep, dialect: str) -> exp.Expr:
+    """The expression over a value that is text: it makes nothing of a missing one, and an
+    object stays what it is, to be dropped."""
+    is_text = exp.not_(_matches(value, _NOT_TEXT))
+    made = exp.Case().when(is_text, applied(step.sql, value, dialect))
+    return made.else_(value.copy())
 
 
 def dialled(value: exp.Expr, kind: IdentifierType) -> exp.Expr:

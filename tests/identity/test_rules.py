@@ -20,6 +20,13 @@ identifiers:
   - {type: phone, paths: [traits.phone], normalize: [phone], default_country: 49}
   - {type: foreign_phone, paths: [traits.foreignPhone], normalize: [phone]}
   - {type: app_id, key: appId, pattern: "[a-z][0-9]+"}
+  - type: card
+    paths: [traits.card]
+    normalize:
+      - lower
+      - sql: >-
+          case when value like 'c%' then 'card-' || regexp_replace(value, '[^0-9]', '', 'g')
+          else coalesce(nullif(value, 'x'), 'y') end
   - {type: anonymous_id, paths: {all: [anonymousId], alias: [previousId]}}
 """
 Found = list[tuple[str, str]]
@@ -103,6 +110,13 @@ CASES: dict[str, tuple[dict[str, Any], Found]] = {
         [("user_id", "now"), ("anonymous_id", "before")],
     ),
     "a previous id of other calls is nothing": (_identify(previousId="before"), []),
+    "an expression of one's own": (_identify(traits={"card": "C-12 34"}), [("card", "card-1234")]),
+    "an expression's other branch": (_identify(traits={"card": "X"}), [("card", "y")]),
+    "an expression makes nothing of nothing": (_identify(traits={"card": None}), []),
+    "an expression leaves an object one": (
+        _identify(traits={"card": {"c": 1}}),
+        [("not_text", '{"c":1}')],
+    ),
     "a placeholder in any case": (_identify(userId="NULL"), [("blocked", "NULL")]),
     "zeroes and dashes": (_identify(userId="0000-00"), [("blocked", "0000-00")]),
     "spaces alone are nothing": (_identify(traits={"appId": "   ", "phone": " - "}), []),
