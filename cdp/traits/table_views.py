@@ -85,19 +85,19 @@ def _body(
         columns.append(_typed("occurred_at", TIMESTAMP, dialect))
     columns += [_typed(name, one.type, dialect) for one, name in properties.items()]
     query = select(*columns).from_("texts")
-    query = query.where(is_present(_owner_value(kind))) if kind else _with_ids(query, dialect)
+    query = query.where(is_present(_owner_value(kind, dialect))) if kind else _with_ids(query, dialect)
     return query.with_("texts", as_=select(*texts).from_(rows), copy=False)
 
 
 def _owner(kind: IdentifierType | None, dialect: str) -> exp.Expr:
     if kind is None:
         return exp.column("identifier_id", "named")
-    owner = key([exp.Literal.string(kind.name), _owner_value(kind)], dialect)
+    owner = key([exp.Literal.string(kind.name), _owner_value(kind, dialect)], dialect)
     return owner.as_("identifier_id")
 
 
-def _owner_value(kind: IdentifierType) -> exp.Expr:
-    value = normalized(exp.column(_WHOSE, "texts"), kind)
+def _owner_value(kind: IdentifierType, dialect: str) -> exp.Expr:
+    value = normalized(exp.column(_WHOSE, "texts"), kind, dialect)
     return dialled(value, kind) if "phone" in kind.normalize else value
 
 
