@@ -1,39 +1,89 @@
 {#- Materialises the connected components of an undirected graph.
 
     The model's SQL gives the edges: two columns, source_id and target_id, of any type. An edge
-    from a node to itself only says that there is the node. The table has one row a node: identifier_id and component_id, a number that is the same for
-    two nodes exactly when a path joins them, and that means nothing else.
+    from a node to itself only says that there is the node. The table has one row a node:
+    identifier_id and component_id, a number that is the same for two nodes exactly when a path
+    joins them, and that means nothing else.
 
     The method is randomised contraction (Bögeholz, Brand and Todor, "In-database connected
-    component analysis", ICDE 2020), in set operations that every engine has:
+    component analysis", ICDE 2020), in set operations that every engine has. In a round each
+    node takes the first among itself and its neighbours, in a random order, as representative;
+    edges are rewritten to representatives; loops and repetitions go. The rounds end when no
+    edge is left. They remove a constant share of the nodes whatever the shape of the graph, so
+    a chain of thousands takes about as many rounds as a star. The rounds' maps are composed from
+    the last to the first.
 
-    1. Nodes get dense numbers, so that the rounds join integers.
-    2. Each round renames every node by h(x) = (a x + b) mod p, which is one to one, and each
-       node takes the smallest new name among itself and its neighbours as representative.
-    3. Edges are rewritten to representatives; loops and repetitions go. The rounds end when
-       no edge is left. Every round removes a constant share of the nodes whatever the shape
-       of the graph, so a chain of thousands takes about as many rounds as a star.
-    4. The rounds' maps are composed from the last to the first. A node that ran out of edges
-       early is renamed by the remaining rounds' h, or its name could meet another's.
+    Three things make it fast:
 
-    p bounds the graph to 2,147,483,646 nodes. The rounds are bounded only so that a fault
-    shows as an error; no graph of that size comes near the bound. -#}
-{%- macro cdp_rename(x, factors) -%}
-    (({{ factors.a }} * {{ x }} + {{ factors.b }}) % 2147483647)
+    1. Nodes are known by a code, 62 bits of a hash, from the first statement on: the engine
+       groups and joins numbers, and no dictionary has to be made and joined first. The
+       first rewriting looks whether each code met the identifier it was made from. If two
+       identifiers share a code, which ten million do once in 90,000 times, all begins again
+       with other codes.
+    2. Codes are random, so the first order is that of the codes themselves.
+    3. An order serves two rounds. The first leaves around the least leaf of a star those that
+       come before its centre; with the same order the second ends it, with another it would
+       only halve them.
+
+    The codes bound the graph to about a billion nodes, where every tenth attempt fails. The
+    rounds are bounded only so that a fault shows as an error. -#}
+{%- macro cdp_node_code(id, attempt) -%}
+    {#- A number from 0 to 2^62 - 1, for an identifier of any type. -#}
+    {{ return(adapter.dispatch('cdp_node_code', 'cdp')(id, attempt)) }}
 {%- endmacro -%}
 
-{%- macro cdp_round_factors(round) -%}
-    {#- Arbitrary but fixed numbers: 0 < a < p, 0 <= b < p. -#}
-    {{ return({
-        'a': (local_md5('a' ~ round)[:7] | int(base=16)) * 7 + 1,
-        'b': local_md5('b' ~ round)[:7] | int(base=16),
-    }) }}
+{%- macro default__cdp_node_code(id, attempt) -%}
+    {{ return('(xxhash64(cast(' ~ id ~ ' as string), ' ~ attempt ~ ') & 4611686018427387903)') }}
 {%- endmacro -%}
 
-{%- macro cdp_compose(later, earlier) -%}
+{%- macro duckdb__cdp_node_code(id, attempt) -%}
+    {%- set value = id if attempt == 0 else 'cast(' ~ id ~ " as varchar) || '#" ~ attempt ~ "'" -%}
+    {{ return('cast(hash(' ~ value ~ ') >> 2 as bigint)') }}
+{%- endmacro -%}
+
+{%- macro postgres__cdp_node_code(id, attempt) -%}
+    {{ return('(hashtextextended(cast(' ~ id ~ ' as text), ' ~ attempt ~ ') & 4611686018427387903)') }}
+{%- endmacro -%}
+
+{%- macro redshift__cdp_node_code(id, attempt) -%}
+    {{ return('(farmfingerprint64(cast(' ~ id ~ " as varchar) || '#" ~ attempt
+        ~ "') & 4611686018427387903)") }}
+{%- endmacro -%}
+
+{%- macro bigquery__cdp_node_code(id, attempt) -%}
+    {{ return('(farm_fingerprint(cast(' ~ id ~ " as string) || '#" ~ attempt
+        ~ "') & 4611686018427387903)") }}
+{%- endmacro -%}
+
+{%- macro snowflake__cdp_node_code(id, attempt) -%}
+    {{ return('bitand(hash(' ~ id ~ ', ' ~ attempt ~ '), 4611686018427387903)') }}
+{%- endmacro -%}
+
+{#- A code's place in an order. Order 0 is the codes'. In the others a random multiple of the
+    code's lower 31 bits is added to its upper ones, modulo 2^31, which can be taken back:
+    half, and with it the code, follows from the place. -#}
+{%- macro cdp_place(code, order) -%}
+    {%- if order == 0 -%} {{ return(code) }} {%- endif -%}
+    {%- set low -%} ({{ code }} % 2147483648) {%- endset -%}
+    {%- set f = cdp_order_factors(order) -%}
+    (({{ code }} - {{ low }} + (({{ f.a }} * {{ low }} + {{ f.b }}) % 2147483648) * 2147483648)
+        % 4611686018427387904 + {{ low }})
+{%- endmacro -%}
+
+{%- macro cdp_code_at(place, order) -%}
+    {%- if order == 0 -%} {{ return(place) }} {%- endif -%}
+    {%- set low -%} ({{ place }} % 2147483648) {%- endset -%}
+    {%- set f = cdp_order_factors(order) -%}
+    (({{ place }} - {{ low }}
+        + (2147483648 - ({{ f.a }} * {{ low }} + {{ f.b }}) % 2147483648) * 2147483648)
+        % 4611686018427387904 + {{ low }})
+{%- endmacro -%}
+
+{%- macro cdp_order_factors(order) -%}
+    {#- Arbitrary but fixed numbers below 2^31. -#}
     {{ return({
-        'a': (later.a * earlier.a) % 2147483647,
-        'b': (later.a * earlier.b + later.b) % 2147483647,
+        'a': local_md5('a' ~ order)[:7] | int(base=16) * 8 + 1,
+        'b': local_md5('b' ~ order)[:7] | int(base=16),
     }) }}
 {%- endmacro -%}
 
@@ -47,66 +97,101 @@
     {%- call statement() -%} create table {{ relation }} as {{ sql }} {%- endcall -%}
 {%- endmacro -%}
 
+{#- The first round: the table of nodes (id, code, label) and that of the contracted edges. False
+    where two identifiers share a code. -#}
+{%- macro cdp_first_round(edges, nodes, contracted, attempt) -%}
+    {%- set source_code = cdp_node_code('e.source_id', attempt) -%}
+    {%- set target_code = cdp_node_code('e.target_id', attempt) -%}
+    {%- set choose -%}
+        select
+            both_ways.id,
+            {{ cdp_node_code('both_ways.id', attempt) }} as code,
+            least({{ cdp_node_code('both_ways.id', attempt) }}, min(both_ways.neighbour)) as label
+        from (
+            select e.source_id as id, {{ target_code }} as neighbour from {{ edges }} as e
+            union all
+            select e.target_id as id, {{ source_code }} as neighbour from {{ edges }} as e
+        ) as both_ways
+        group by both_ways.id
+    {%- endset -%}
+    {%- do cdp_replace_table(nodes, choose) -%}
+    {#- The loops go by a difference: as `s.label <> t.label` DuckDB takes the condition for
+        a join, and joins the nodes by it before it looks at the edges. -#}
+    {%- set rewrite -%}
+        select distinct
+            case
+                when s.id = e.source_id and t.id = e.target_id then s.label
+                else -1
+            end as a,
+            t.label as b
+        from {{ edges }} as e
+        inner join {{ nodes }} as s on {{ source_code }} = s.code
+        inner join {{ nodes }} as t on {{ target_code }} = t.code
+        where s.label - t.label <> 0 or s.id <> e.source_id or t.id <> e.target_id
+    {%- endset -%}
+    {%- do cdp_replace_table(contracted, rewrite) -%}
+    {{ return(cdp_scalar('select count(*) from ' ~ contracted ~ ' as e where e.a = -1') == 0) }}
+{%- endmacro -%}
+
+{%- macro cdp_next_round(edges, reps, contracted, order) -%}
+    {%- set choose -%}
+        select
+            chosen.node,
+            {{ cdp_code_at('chosen.place', order) }} as label
+        from (
+            select
+                both_ways.a as node,
+                least(
+                    {{ cdp_place('both_ways.a', order) }},
+                    min({{ cdp_place('both_ways.b', order) }})
+                ) as place
+            from (
+                select e.a, e.b from {{ edges }} as e
+                union all
+                select e.b as a, e.a as b from {{ edges }} as e
+            ) as both_ways
+            group by both_ways.a
+        ) as chosen
+    {%- endset -%}
+    {%- do cdp_replace_table(reps, choose) -%}
+    {%- set rewrite -%}
+        select distinct s.label as a, t.label as b
+        from {{ edges }} as e
+        inner join {{ reps }} as s on e.a = s.node
+        inner join {{ reps }} as t on e.b = t.node
+        where s.label - t.label <> 0
+    {%- endset -%}
+    {%- do cdp_replace_table(contracted, rewrite) -%}
+    {%- do adapter.drop_relation(edges) -%}
+{%- endmacro -%}
+
 {#- Creates the table `result` from the SQL of the edges. Scratch tables are named after the
     relation `work` (`<work>__edges` and so on), and gone at the end. -#}
 {%- macro cdp_components(result, edges_sql, work) -%}
     {%- set edges = cdp_work_table(work, 'edges') -%}
     {%- set nodes = cdp_work_table(work, 'nodes') -%}
+    {%- set most_attempts = 5 -%}
     {%- set most_rounds = 100 -%}
-    {%- do cdp_replace_table(edges, 'select distinct e.source_id, e.target_id from (' ~ edges_sql
+    {%- set state = namespace(edges=cdp_work_table(work, 'edges_1'), left=0, rounds=1, coded=false) -%}
+
+    {%- do cdp_replace_table(edges, 'select e.source_id, e.target_id from (' ~ edges_sql
         ~ ') as e') -%}
-    {%- set numbered -%}
-        select numbered.id, row_number() over (order by numbered.id) as node
-        from (
-            select e.source_id as id from {{ edges }} as e
-            union all
-            select e.target_id as id from {{ edges }} as e
-        ) as numbered
-        group by numbered.id
-    {%- endset -%}
-    {%- do cdp_replace_table(nodes, numbered) -%}
+    {%- for attempt in range(most_attempts) if not state.coded -%}
+        {%- set state.coded = cdp_first_round(edges, nodes, state.edges, attempt) -%}
+    {%- endfor -%}
+    {%- if not state.coded -%}
+        {{ exceptions.raise_compiler_error("error[identity-codes-collide]: two identifiers of "
+            ~ "the graph share a code in each of " ~ most_attempts ~ " attempts") }}
+    {%- endif -%}
+    {%- do adapter.drop_relation(edges) -%}
+    {%- set state.left = cdp_scalar('select count(*) from ' ~ state.edges) -%}
 
-    {%- set state = namespace(edges=cdp_work_table(work, 'edges_0'), left=0, rounds=0,
-        after={'a': 1, 'b': 0}) -%}
-    {%- set first -%}
-        select distinct s.node as a, t.node as b
-        from {{ edges }} as e
-        inner join {{ nodes }} as s on e.source_id = s.id
-        inner join {{ nodes }} as t on e.target_id = t.id
-        where e.source_id <> e.target_id
-    {%- endset -%}
-    {%- do cdp_replace_table(state.edges, first) -%}
-    {%- set state.left = run_query('select count(*) from ' ~ state.edges).columns[0].values()[0] -%}
-
-    {%- for round in range(most_rounds) if state.left > 0 -%}
-        {%- set h = cdp_round_factors(round) -%}
+    {%- for round in range(1, most_rounds) if state.left > 0 -%}
         {%- set reps = cdp_work_table(work, 'map_' ~ round) -%}
         {%- set contracted = cdp_work_table(work, 'edges_' ~ (round + 1)) -%}
-        {%- set choose -%}
-            select
-                both_ways.a as node,
-                min(least({{ cdp_rename('both_ways.a', h) }}, {{ cdp_rename('both_ways.b', h) }})) as label
-            from (
-                select e.a, e.b from {{ state.edges }} as e
-                union all
-                select e.b as a, e.a as b from {{ state.edges }} as e
-            ) as both_ways
-            group by both_ways.a
-        {%- endset -%}
-        {%- do cdp_replace_table(reps, choose) -%}
-        {#- The loops go by a difference: as `s.label <> t.label` DuckDB takes the condition for
-            a join, and joins the maps by it before it looks at the edges. -#}
-        {%- set rewrite -%}
-            select distinct s.label as a, t.label as b
-            from {{ state.edges }} as e
-            inner join {{ reps }} as s on e.a = s.node
-            inner join {{ reps }} as t on e.b = t.node
-            where s.label - t.label <> 0
-        {%- endset -%}
-        {%- do cdp_replace_table(contracted, rewrite) -%}
-        {%- do adapter.drop_relation(state.edges) -%}
+        {%- do cdp_next_round(state.edges, reps, contracted, round // 2) -%}
         {%- set state.edges = contracted -%}
-        {%- set state.left = run_query('select count(*) from ' ~ contracted).columns[0].values()[0] -%}
+        {%- set state.left = cdp_scalar('select count(*) from ' ~ contracted) -%}
         {%- set state.rounds = round + 1 -%}
     {%- endfor -%}
     {%- if state.left > 0 -%}
@@ -115,15 +200,14 @@
     {%- endif -%}
     {%- do adapter.drop_relation(state.edges) -%}
 
-    {#- Step 4. `after` renames by all the rounds after the one at hand. -#}
-    {%- for step in range(1, state.rounds) -%}
-        {%- set round = state.rounds - 1 - step -%}
-        {%- set state.after = cdp_compose(state.after, cdp_round_factors(round + 1)) -%}
+    {#- A node that ran out of edges keeps the label that it had. -#}
+    {%- for step in range(2, state.rounds) -%}
+        {%- set round = state.rounds - step -%}
         {%- set later = cdp_work_table(work, 'map_' ~ (round + 1)) -%}
         {%- set reps = cdp_work_table(work, 'map_' ~ round) -%}
         {%- set composed = cdp_work_table(work, 'composed') -%}
         {%- set compose -%}
-            select m.node, coalesce(l.label, {{ cdp_rename('m.label', state.after) }}) as label
+            select m.node, coalesce(l.label, m.label) as label
             from {{ reps }} as m
             left join {{ later }} as l on m.label = l.node
         {%- endset -%}
@@ -133,20 +217,19 @@
         {%- do adapter.rename_relation(composed, reps) -%}
     {%- endfor -%}
 
-    {%- set labels = cdp_work_table(work, 'map_0') -%}
+    {%- set labels = cdp_work_table(work, 'map_1') -%}
     {%- set components -%}
-        {%- if state.rounds > 0 -%}
-        select n.id as identifier_id, cast(coalesce(l.label, -n.node) as bigint) as component_id
+        {%- if state.rounds > 1 -%}
+        select n.id as identifier_id, coalesce(l.label, n.label) as component_id
         from {{ nodes }} as n
-        left join {{ labels }} as l on n.node = l.node
+        left join {{ labels }} as l on n.label = l.node
         {%- else -%}
-        select n.id as identifier_id, cast(-n.node as bigint) as component_id from {{ nodes }} as n
+        select n.id as identifier_id, n.label as component_id from {{ nodes }} as n
         {%- endif -%}
     {%- endset -%}
     {%- do cdp_replace_table(result, components) -%}
     {%- do adapter.drop_relation(labels) -%}
     {%- do adapter.drop_relation(nodes) -%}
-    {%- do adapter.drop_relation(edges) -%}
 {%- endmacro -%}
 
 {%- materialization connected_components, default -%}
