@@ -79,7 +79,14 @@ def test_one_load_gives_the_same_and_no_name_of_a_merged_profile(
     ]
     load(project, "web", [write_events(tmp_path / "all.ndjson", events)])
     build(
-        project, "--select", "+profiles", "+profile_merges", "--exclude-resource-type", "unit_test"
+        project,
+        "--select",
+        "+profiles",
+        "+profile_merges",
+        "--indirect-selection",
+        "cautious",
+        "--exclude-resource-type",
+        "unit_test",
     )
     assert graph_of(project) == resolve(events)
 
