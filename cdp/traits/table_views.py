@@ -85,7 +85,9 @@ def _body(
         columns.append(_typed("occurred_at", TIMESTAMP, dialect))
     columns += [_typed(name, one.type, dialect) for one, name in properties.items()]
     query = select(*columns).from_("texts")
-    query = query.where(is_present(_owner_value(kind, dialect))) if kind else _with_ids(query, dialect)
+    query = (
+        query.where(is_present(_owner_value(kind, dialect))) if kind else _with_ids(query, dialect)
+    )
     return query.with_("texts", as_=select(*texts).from_(rows), copy=False)
 
 
