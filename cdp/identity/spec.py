@@ -107,6 +107,14 @@ def read_identity(path: Path, problems: Problems) -> IdentityRules:
                 "keep one of the two",
             )
         types.append(one)
+    silent = not any(kind.places or kind.external_ids for kind in types)
+    if types and silent and not problems.found:
+        problems.add(
+            "no-event-identifier",
+            "no identifier is read from events",
+            section.place("identifiers"),
+            "give at least one identifier a path",
+        )
     alias = _read_alias(section, types)
     section.finish()
     _check_shared(types, problems)

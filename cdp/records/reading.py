@@ -12,6 +12,7 @@ from sqlglot import exp, select
 
 from cdp.records.spec import RecordSource, listed_names
 from cdp.sql.engines import typed
+from cdp.sql.keys import separator
 from cdp.sql.model import COLUMN_TYPES
 from cdp.sql.names import RESERVED
 from cdp.sql.types import INTEGER
@@ -22,16 +23,19 @@ _LAST_SECOND = 9_000_000_000
 
 
 def source_rows(source: RecordSource, table: str, dialect: str) -> exp.Select:
-    """One row a record: source, record_key, moment (ISO text or null), identifiers, traits."""
+    """One row a record: source, record_key, moment (ISO text or null), content (all that it
+    says, in one text), identifiers, traits."""
     identifiers = {
         name: column
         for kind, columns in source.identifiers
         for name, column in zip(listed_names(kind, len(columns)), columns, strict=True)
     }
+    said = [*identifiers.items(), *source.traits]
     return select(
         exp.cast(exp.Literal.string(source.name), "text").as_("source"),
         exp.alias_(_key(source, table, dialect), "record_key"),
         exp.alias_(_moment(source, table, dialect), "moment"),
+        exp.alias_(reduce(_then, (_said(*one, table, dialect) for one in said)), "content"),
         exp.alias_(_object(identifiers, table, dialect), "identifiers"),
         exp.alias_(_object(dict(source.traits), table, dialect), "traits"),
     ).from_(table)
@@ -54,8 +58,11 @@ def _escaped(part: exp.Expr) -> exp.Expr:
 
 
 def _with_slash(one: exp.Expr, other: exp.Expr) -> exp.Expr:
-    start = exp.DPipe(this=one, expression=exp.Literal.string("/"), safe=True)
-    return exp.DPipe(this=start, expression=other, safe=True)
+    return _then(_then(one, exp.Literal.string("/")), other)
+
+
+def _then(one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return exp.DPipe(this=one, expression=other, safe=True)
 
 
 def _moment(source: RecordSource, table: str, dialect: str) -> exp.Expr:
@@ -70,6 +77,14 @@ def _moment(source: RecordSource, table: str, dialect: str) -> exp.Expr:
     possible = exp.Between(this=number.copy(), low=exp.Literal.number(0), high=greatest)
     micros = exp.Mul(this=exp.paren(number), expression=exp.Literal.number(factor))
     return exp.Case().when(possible, _text(_since_1970(micros, dialect), dialect))
+
+
+def _said(name: str, column: str, table: str, dialect: str) -> exp.Expr:
+    """The name, and after another separator the text; a null is the name alone."""
+    text = _text(_column(column, table, dialect), dialect)
+    start = separator(dialect)
+    given = exp.func("coalesce", _then(start, text), exp.Literal.string(""))
+    return _then(_then(exp.Literal.string(name), given), separator(dialect))
 
 
 def _since_1970(micros: exp.Expr, dialect: str) -> exp.Expr:

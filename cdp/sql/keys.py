@@ -14,7 +14,7 @@ def key(parts: Sequence[exp.Expr], dialect: str) -> exp.Expr:
     """The md5 of the parts; a UUID where the engine has one. Twin of the macro `cdp_key`."""
     text = parts[0].copy()
     for part in parts[1:]:
-        text = exp.DPipe(this=text, expression=_separator(dialect))
+        text = exp.DPipe(this=text, expression=separator(dialect))
         text = exp.DPipe(this=text, expression=part.copy())
     digest = exp.Anonymous(this="md5", expressions=[text])
     if dialect in ("duckdb", "postgres"):
@@ -24,7 +24,8 @@ def key(parts: Sequence[exp.Expr], dialect: str) -> exp.Expr:
     return digest
 
 
-def _separator(dialect: str) -> exp.Expr:
+def separator(dialect: str) -> exp.Expr:
+    """The character that stands between the parts of a text."""
     number = exp.Literal.number(SEPARATOR)
     if dialect == "bigquery":
         array = exp.Array(expressions=[number])

@@ -91,6 +91,14 @@ MISTAKES = {
             "help: one of 'email'"
         ),
     ),
+    "no-event-identifier": (
+        "  - type: user_id\n    paths: []\n",
+        (
+            "error[no-event-identifier]: no identifier is read from events\n"
+            "  --> {file}:2:3\n   2 |   - type: user_id\n"
+            "help: give at least one identifier a path"
+        ),
+    ),
     "a pattern that is none": (
         "  - type: user_id\n    paths: [userId]\n    pattern: '['\n",
         (

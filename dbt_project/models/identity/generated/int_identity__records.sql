@@ -16,6 +16,7 @@ every_record as (
         cast(null as text) as source,
         cast(null as text) as record_key,
         cast(null as text) as moment,
+        cast(null as text) as content,
         cast(null as text) as identifiers,
         cast(null as text) as traits
     from this_run
@@ -27,6 +28,7 @@ zoned as (
     select
         every_record.source,
         every_record.record_key,
+        every_record.content,
         every_record.identifiers,
         every_record.traits,
         case
@@ -41,6 +43,7 @@ timed as (
     select
         zoned.source,
         zoned.record_key,
+        zoned.content,
         zoned.identifiers,
         zoned.traits,
         coalesce(
@@ -73,9 +76,7 @@ hashed as (
         timed.occurred_at,
         timed.identifiers,
         timed.traits,
-        cast(md5(
-            cast(timed.occurred_at as text) || chr(31) || cast(timed.identifiers as text) || chr(31) || cast(timed.traits as text)
-        ) as uuid) as content_hash
+        cast(md5(cast(timed.occurred_at as text) || chr(31) || cast(timed.content as text)) as uuid) as content_hash
     from timed
 ),
 
