@@ -6,7 +6,7 @@ audiences share. Computing them belongs to `traits.compile`; text only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -64,11 +64,25 @@ class FeaturePlan:
     traits: Mapping[str, Trait]
     features: Mapping[Feature, str]
     profile_features: Mapping[ProfileFeature, str]
+    account_features: Mapping[Feature, str]
+    account_traits: Mapping[ProfileFeature, str]
     event_slugs: Mapping[str, str]
     columns: Mapping[str, Mapping[Property, str]]
     users: Mapping[str, tuple[PurePosixPath, ...]]
     tables: Mapping[str, Table]
     files: tuple[PurePosixPath, ...]
+
+    def of(self, level: str) -> Mapping[Feature, str]:
+        """The features over events of profiles, or of accounts."""
+        return self.features if level == "profile" else self.account_features
+
+    def events_of(self, level: str) -> list[str]:
+        """The events and tables that features of a level are computed from, sorted."""
+        return sorted({one.query.event for one in self.of(level)})
+
+    def traits_of(self, level: str) -> Mapping[ProfileFeature, str]:
+        """The traits of identify calls that are read, or those of group calls."""
+        return self.profile_features if level == "profile" else self.account_traits
 
     def event_model(self, event: str) -> str:
         """The name of the typed table of an event, or of the typed view of a table."""
@@ -94,40 +108,48 @@ def did_feature(did: Did) -> Feature:
 
 def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]) -> FeaturePlan:
     """The plan for all definitions of a catalogue; depends on nothing but them."""
-    features: dict[Feature, str] = {}
-    profile_features: dict[ProfileFeature, str] = {}
+    asked: dict[str, dict[Feature, None]] = {"profile": {}, "account": {}}
+    read: dict[str, dict[ProfileFeature, str]] = {"profile": {}, "account": {}}
     users: dict[str, set[PurePosixPath]] = {}
     for trait in traits.values():
         feature = trait_feature(trait)
         if isinstance(feature, ProfileFeature):
-            profile_features[feature] = f"profile_trait__{slug(feature.name)}" + _suffix(
-                feature.type
-            )
+            name = f"{trait.level}_trait__{slug(feature.name)}{_suffix(feature.type)}"
+            read[trait.level][feature] = name
         elif feature is not None:
-            features[feature] = ""
+            asked[trait.level][feature] = None
             users.setdefault(feature.query.event, set()).add(definition_path(trait.location.path))
     for audience in audiences.values():
         for leaf in leaves(audience.who):
             if isinstance(leaf, Did):
-                features[did_feature(leaf)] = ""
+                asked["profile"][did_feature(leaf)] = None
                 users.setdefault(leaf.query.event, set()).add(definition_path(audience.path))
-    tables = {one.query.event: one.query.table for one in features if one.query.table is not None}
+    every = [*asked["profile"], *asked["account"]]
+    tables = {one.query.event: one.query.table for one in every if one.query.table is not None}
     slugs = _event_slugs({one: tables[one].name if one in tables else one for one in users})
-    wanted = {one: _feature_name(one, slugs[one.query.event]) for one in features}
     files = {path for paths in users.values() for path in paths}
     files |= {definition_path(trait.location.path) for trait in traits.values()}
     return FeaturePlan(
         traits=traits,
-        features=unique_names(wanted, {one: one.key for one in features}, longest=LONGEST_FEATURE),
-        profile_features=unique_names(
-            profile_features, {one: repr(one) for one in profile_features}
-        ),
+        features=_feature_names(asked["profile"], slugs),
+        profile_features=_trait_names(read["profile"]),
+        account_features=_feature_names(asked["account"], slugs),
+        account_traits=_trait_names(read["account"]),
         event_slugs=slugs,
-        columns={event: _columns(event, list(features)) for event in sorted(users)},
+        columns={event: _columns(event, every) for event in sorted(users)},
         tables=tables,
         users={event: tuple(sorted(paths)) for event, paths in users.items()},
         files=tuple(sorted(files)),
     )
+
+
+def _feature_names(features: Iterable[Feature], slugs: Mapping[str, str]) -> dict[Feature, str]:
+    wanted = {one: _feature_name(one, slugs[one.query.event]) for one in features}
+    return unique_names(wanted, {one: one.key for one in wanted}, longest=LONGEST_FEATURE)
+
+
+def _trait_names(wanted: Mapping[ProfileFeature, str]) -> dict[ProfileFeature, str]:
+    return unique_names(wanted, {one: repr(one) for one in wanted})
 
 
 @cache

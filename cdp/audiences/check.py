@@ -53,6 +53,14 @@ def _check_trait(
             _nearest(test.trait, traits),
         )
         return
+    if trait.level != "profile":
+        problems.add(
+            "wrong-level",
+            f"audience '{audience.name}' uses trait '{trait.name}', which is of accounts",
+            test.location,
+            "use a trait of profiles",
+        )
+        return
     operator = OPERATORS[test.operator]
     if trait.type not in operator.types:
         fitting = [name for name, one in OPERATORS.items() if trait.type in one.types]

@@ -65,6 +65,13 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
                 field.location,
                 suggest(str(field.value), catalogue.traits),
             )
+        elif field.kind == "trait" and catalogue.traits[str(field.value)].level != "profile":
+            problems.add(
+                "wrong-level",
+                f"sync '{sync.name}' uses trait '{field.value}', which is of accounts",
+                field.location,
+                "use a trait of profiles, or a sync of the model 'account_computed_traits'",
+            )
         if field.kind == "identifier" and field.value:
             _check_identifier(sync, str(field.value), field.location, catalogue, problems)
         if field.kind == "column" and field.value:

@@ -6,7 +6,7 @@ declare. Reading a file belongs to `spec`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -20,7 +20,14 @@ from cdp.sql.types import TIMESTAMP
 from cdp.traits.spec import EventTrait, FormulaTrait, Trait, read_default
 
 # Models that are built after traits. What a user's model reads is dbt's to tell.
-_ABOVE = ("int_features", "computed_traits", "audience_memberships", "audience_transitions")
+_ABOVE = (
+    "int_features",
+    "int_account_features",
+    "computed_traits",
+    "account_computed_traits",
+    "audience_memberships",
+    "audience_transitions",
+)
 _ABOVE_PREFIXES = ("traits__", "audience__", "int_audiences__", "sync__")
 # Types, names and sizes are the same in every dialect.
 _DIALECT = "duckdb"
@@ -106,7 +113,20 @@ class _Checker:
                 suggest(one, self.traits),
             )
             self.wrong.add(name)
-        return () if unknown else names
+        self._check_levels(trait, [one for one in names if one in self.traits])
+        return () if name in self.wrong else names
+
+    def _check_levels(self, trait: Trait, names: Sequence[str]) -> None:
+        for one in names:
+            if self.traits[one].level != trait.level:
+                self.wrong.add(trait.name)
+                self.problems.add(
+                    "wrong-level",
+                    f"trait '{trait.name}' is of level '{trait.level}' and uses trait '{one}', "
+                    f"which is of level '{self.traits[one].level}'",
+                    self._formula(trait.name).location,
+                    f"use traits of level '{trait.level}'",
+                )
 
     def _type(self, name: str) -> None:
         trait, formula = self.traits[name], self._formula(name)

@@ -31,6 +31,7 @@ from cdp.sql.types import TIMESTAMP
 from cdp.traits import feature_table
 from cdp.traits.event_tables import compile_event_tables
 from cdp.traits.feature_table import compile_feature_table
+from cdp.traits.levels import ACCOUNT, PROFILE, Level
 from cdp.traits.spec import EventTrait, FormulaTrait, Trait
 from cdp.traits.table_views import compile_table_views
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
 
 COMPUTED_TRAITS = "computed_traits"
+ACCOUNT_TRAITS = "account_computed_traits"
 _PROFILE = "canonical_profile_id"
 _KEY = Column(_PROFILE, "uuid", "The profile.")
 
@@ -46,14 +48,16 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
     """Every model between events and audiences of a checked catalogue."""
     plan = plan_features(catalogue.traits, catalogue.audiences)
     files: dict[str, list[Trait]] = defaultdict(list)
+    of_accounts: list[Trait] = []
     for trait in catalogue.traits.values():
-        files[trait.file].append(trait)
+        (files[trait.file] if trait.level == PROFILE.name else of_accounts).append(trait)
     return [
         *compile_event_tables(plan, rules_hash(catalogue.identity)),
         *compile_table_views(plan, catalogue.identity),
         compile_feature_table(plan),
         *(_file_view(file, traits, plan) for file, traits in sorted(files.items())),
         _computed_traits(dict(sorted(files.items()))),
+        *(_of_accounts(of_accounts, plan) if of_accounts else []),
     ]
 
 
@@ -71,8 +75,8 @@ def _plain_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> e
     feature = trait_feature(trait)
     assert feature is not None
     if isinstance(feature, ProfileFeature):
-        return exp.column(plan.profile_features[feature], table)
-    column = exp.column(plan.features[feature], table)
+        return exp.column(plan.traits_of(trait.level)[feature], table)
+    column = exp.column(plan.of(trait.level)[feature], table)
     if isinstance(trait.origin, EventTrait) and trait.origin.aggregate in SINCE:
         return days_elapsed(column, exp.column(AS_OF, table), trait.type, dialect)
     return column
@@ -97,6 +101,24 @@ def _eligible(trait: Trait, value: exp.Expr, table: str) -> exp.Expr:
     return exp.Case().when(wanted, value)
 
 
+def _of_accounts(traits: Sequence[Trait], plan: FeaturePlan) -> list[GeneratedModel]:
+    """The features of accounts, and one view with all their traits."""
+    paths = dict.fromkeys(definition_path(one.location.path) for one in traits)
+    view = GeneratedModel(
+        name=ACCOUNT_TRAITS,
+        folder="traits",
+        definitions=tuple(paths),
+        description="One row an account with every computed trait of accounts.",
+        columns=(
+            Column(ACCOUNT.key, "uuid", "The account."),
+            *(Column(one.name, one.type, one.description) for one in traits),
+        ),
+        imports=(Import.ref(ACCOUNT.features),),
+        body=lambda dialect: _select_traits(traits, plan, dialect, ACCOUNT),
+    )
+    return [compile_feature_table(plan, ACCOUNT), view]
+
+
 def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> GeneratedModel:
     return GeneratedModel(
         name=f"traits__{file}",
@@ -105,15 +127,17 @@ def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> Generat
         description=f"One row a profile with the computed traits of traits/{file}.yml.",
         columns=(_KEY, *(Column(one.name, one.type, one.description) for one in traits)),
         imports=(Import.ref(feature_table.NAME),),
-        body=lambda dialect: _select_traits(traits, plan, dialect),
+        body=lambda dialect: _select_traits(traits, plan, dialect, PROFILE),
         config={"materialized": "view", "schema": "internal"},
     )
 
 
-def _select_traits(traits: Sequence[Trait], plan: FeaturePlan, dialect: str) -> exp.Query:
-    table = feature_table.NAME
+def _select_traits(
+    traits: Sequence[Trait], plan: FeaturePlan, dialect: str, level: Level
+) -> exp.Query:
+    table = level.features
     values = [trait_value(one, plan, table, dialect).as_(one.name) for one in traits]
-    return select(exp.column(_PROFILE, table), *values).from_(table)
+    return select(level.column(table), *values).from_(table)
 
 
 def _computed_traits(files: Mapping[str, Sequence[Trait]]) -> GeneratedModel:

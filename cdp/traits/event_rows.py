@@ -18,8 +18,8 @@ from cdp.sql.events import Property
 from cdp.sql.predicates import all_of, in_window, is_present, operator_test
 from cdp.sql.types import STRING
 from cdp.traits.aggregates import AGGREGATES
+from cdp.traits.levels import MEMBERS, PROFILE, Level
 
-PROFILE = "canonical_profile_id"
 ORDERED = ("first", "last")
 Cte = tuple[str, exp.Select]
 
@@ -27,19 +27,26 @@ Cte = tuple[str, exp.Select]
 class EventRows:
     """The rows of one event for one dialect. `features` are those that are computed from it."""
 
-    def __init__(self, event: str, plan: FeaturePlan, dialect: str) -> None:
+    def __init__(self, event: str, plan: FeaturePlan, dialect: str, level: Level) -> None:
         self.event = event
         self.plan = plan
         self.dialect = dialect
+        self.level = level
         self.slug = plan.event_slugs[event]
         self.name = f"{self.slug}_rows"
         self.features: Mapping[Feature, str] = {
-            one: name for one, name in plan.features.items() if one.query.event == event
+            one: name for one, name in plan.of(level.name).items() if one.query.event == event
         }
 
     @property
-    def profile(self) -> exp.Column:
-        return exp.column(PROFILE, self.name)
+    def owner(self) -> exp.Column:
+        """The profile, or the account, that a row is of."""
+        return self.level.column(self.name)
+
+    @property
+    def _owners(self) -> str:
+        """The table that says whose a row is."""
+        return "identity_graph" if self.level is PROFILE else MEMBERS
 
     @property
     def occurred_at(self) -> exp.Column:
@@ -52,7 +59,7 @@ class EventRows:
         """
         source = self.plan.event_model(self.event)
         columns: list[exp.Expr] = [
-            exp.column(PROFILE, "identity_graph"),
+            self.level.column(self._owners),
             exp.column("as_of", "clock"),
             *([exp.column("occurred_at", source)] if self._has_time else []),
             *(exp.column(name, source) for name in self.plan.columns[self.event].values()),
@@ -65,12 +72,11 @@ class EventRows:
         owned = exp.column("identifier_id", source).eq(
             exp.column("identifier_id", "identity_graph")
         )
-        query = (
-            select(*columns)
-            .from_(source)
-            .join("identity_graph", on=owned, join_type="inner")
-            .join("clock", join_type="cross")
-        )
+        query = select(*columns).from_(source).join("identity_graph", on=owned, join_type="inner")
+        if self.level is not PROFILE:
+            member = PROFILE.column("identity_graph").eq(PROFILE.column(MEMBERS))
+            query = query.join(MEMBERS, on=member, join_type="inner")
+        query = query.join("clock", join_type="cross")
         if not self._has_time:
             return query
         return query.where(exp.column("occurred_at", source) < exp.column("as_of", "clock"))
@@ -130,7 +136,7 @@ class EventRows:
             ordering += [exp.column(name, source) for name in ("message_id", "event_id")]
         backwards = feature.aggregate == "last"
         order = [exp.Ordered(this=one, desc=backwards or None) for one in ordering]
-        return numbered(exp.column(PROFILE, "identity_graph"), [exp.Ordered(this=first), *order])
+        return numbered(self.level.column(self._owners), [exp.Ordered(this=first), *order])
 
     def _column(self, one: Property) -> str:
         return self.plan.columns[self.event][one]

@@ -21,7 +21,7 @@ from cdp.features import (
 from cdp.sql.formulas import formula_names
 from cdp.traits.event_rows import ORDERED
 from cdp.traits.feature_table import is_grouped
-from cdp.traits.spec import FormulaTrait, Trait
+from cdp.traits.spec import LEVELS, FormulaTrait, Trait
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 AGGREGATE = "one aggregate of the scan"
 SORT = "a sort of the scan"
 STEPS = "steps of its own"
-LOOKUP = "one column of user_traits"
+LOOKUP = "one column of the traits"
+_Computed = tuple[str, "Feature | ProfileFeature"]
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,16 @@ class Explanation:
 def explain_features(catalogue: Catalogue) -> Explanation:
     """The features of a checked catalogue with the definitions that use each. Pure."""
     plan = plan_features(catalogue.traits, catalogue.audiences)
-    names: list[tuple[Feature | ProfileFeature, str]] = [
-        *plan.features.items(),
-        *plan.profile_features.items(),
-    ]
-    users: dict[Feature | ProfileFeature, dict[str, None]] = {one: {} for one, _ in names}
+    users: dict[_Computed, dict[str, None]] = {}
     for trait in catalogue.traits.values():
         for feature in _of_trait(trait, plan):
-            users[feature][f"trait {trait.name}"] = None
+            users.setdefault((trait.level, feature), {})[f"trait {trait.name}"] = None
     for audience in catalogue.audiences.values():
         for feature in _of_audience(audience, plan):
-            users[feature][f"audience {audience.name}"] = None
-    uses = [Use(name, _reads(one, plan), _work(one), tuple(users[one])) for one, name in names]
-    return Explanation(
-        tuple(sorted(uses, key=lambda one: (-len(one.used_by), one.feature))), len(plan.users)
-    )
+            users.setdefault(("profile", feature), {})[f"audience {audience.name}"] = None
+    uses = [_use(level, feature, plan, tuple(by)) for (level, feature), by in users.items()]
+    scans = sum(len(plan.events_of(level)) for level in LEVELS)
+    return Explanation(tuple(sorted(uses, key=lambda one: (-len(one.used_by), one.feature))), scans)
 
 
 def _of_trait(trait: Trait, plan: FeaturePlan) -> Iterator[Feature | ProfileFeature]:
@@ -97,15 +93,17 @@ def _of_audience(audience: Audience, plan: FeaturePlan) -> Iterator[Feature | Pr
             yield from _of_trait(plan.traits[leaf.trait], plan)
 
 
-def _reads(feature: Feature | ProfileFeature, plan: FeaturePlan) -> str:
+def _use(
+    level: str, feature: Feature | ProfileFeature, plan: FeaturePlan, used_by: tuple[str, ...]
+) -> Use:
     if isinstance(feature, ProfileFeature):
-        return "user_traits"
-    return plan.event_model(feature.query.event)
+        reads = "user_traits" if level == "profile" else "account_traits"
+        return Use(plan.traits_of(level)[feature], reads, LOOKUP, used_by)
+    reads = plan.event_model(feature.query.event)
+    return Use(plan.of(level)[feature], reads, _work(feature), used_by)
 
 
-def _work(feature: Feature | ProfileFeature) -> str:
-    if isinstance(feature, ProfileFeature):
-        return LOOKUP
+def _work(feature: Feature) -> str:
     if is_grouped(feature):
         return STEPS
     return SORT if feature.aggregate in ORDERED else AGGREGATE

@@ -8,7 +8,7 @@ everything above reads (design, decision 6): no event at or after `as_of` counts
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp, select
 
@@ -17,13 +17,13 @@ from cdp.sql.engines import typed
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.types import STRING
 from cdp.traits.aggregates import COUNTS
-from cdp.traits.event_rows import PROFILE, Cte, EventRows, feature_type, number
+from cdp.traits.event_rows import Cte, EventRows, feature_type, number
 from cdp.traits.groups import Group, Grouped, frequencies, percentiles
+from cdp.traits.levels import MEMBERS, PROFILE, Level
 from cdp.traits.periods import sessions, streaks
 from cdp.traits.totals import totals_cte
 
-NAME = "int_features"
-_TRAITS = "profile_traits"
+NAME = PROFILE.features
 _GROUPS: dict[str, Callable[[EventRows, str, Group], Grouped]] = {
     "most_frequent": frequencies,
     "tally": frequencies,
@@ -37,36 +37,47 @@ _GROUPS: dict[str, Callable[[EventRows, str, Group], Grouped]] = {
 """How the aggregates that need CTEs of their own are computed."""
 
 
-def compile_feature_table(plan: FeaturePlan) -> GeneratedModel:
-    """The model that computes all features of a plan."""
-    imports = [Import.ref("profiles"), Import.ref("identity_graph")]
-    if plan.profile_features:
-        imports.append(Import.ref("user_traits"))
-    imports += [Import.ref(plan.event_model(event)) for event in sorted(plan.users)]
+def compile_feature_table(plan: FeaturePlan, level: Level = PROFILE) -> GeneratedModel:
+    """The model that computes all features of a plan for a level."""
+    imports = [Import.ref(level.table), Import.ref("identity_graph")]
+    if level is not PROFILE:
+        imports.append(Import.ref(MEMBERS))
+    if plan.traits_of(level.name):
+        imports.append(Import.ref(level.traits))
+    imports += [Import.ref(plan.event_model(event)) for event in plan.events_of(level.name)]
     imports.append(Import("clock", "select {{ cdp.cdp_as_of() }} as as_of"))
+    anonymous = Column("is_anonymous", "boolean", "Whether no user id and no e-mail is known.")
     return GeneratedModel(
-        name=NAME,
+        name=level.features,
         folder="traits",
         definitions=plan.files,
-        description="One row a profile: each distinct aggregate over events that a trait or an "
+        description=f"One row {_a(level)}: each distinct aggregate over events that a trait or an "
         "audience uses, computed once, as of one moment.",
         columns=(
-            Column(PROFILE, "uuid", "The profile."),
+            Column(level.key, "uuid", f"The {level.name}."),
             Column("as_of", "timestamp", "The moment that every window ends at."),
-            Column("is_anonymous", "boolean", "Whether no user id and no e-mail is known."),
+            *([anonymous] if level is PROFILE else []),
             *(
                 Column(name, feature_type(one), describe_feature(one))
-                for one, name in plan.features.items()
+                for one, name in plan.of(level.name).items()
             ),
             *(
-                Column(name, one.type, f"The profile's trait '{one.name}', from identify calls.")
-                for one, name in plan.profile_features.items()
+                Column(name, one.type, _describe_trait(one, level))
+                for one, name in plan.traits_of(level.name).items()
             ),
         ),
         imports=tuple(imports),
-        body=lambda dialect: _Table(plan, dialect).query(),
+        body=lambda dialect: _Table(plan, dialect, level).query(),
         config={"materialized": "table", "schema": "internal"},
     )
+
+
+def _a(level: Level) -> str:
+    return "a profile" if level is PROFILE else "an account"
+
+
+def _describe_trait(trait: ProfileFeature, level: Level) -> str:
+    return f"The {level.name}'s trait '{trait.name}', from {level.calls}."
 
 
 def describe_feature(feature: Feature) -> str:
@@ -86,58 +97,64 @@ def is_grouped(feature: Feature) -> bool:
 class _Table:
     """The query of the model for one dialect."""
 
-    def __init__(self, plan: FeaturePlan, dialect: str) -> None:
+    def __init__(self, plan: FeaturePlan, dialect: str, level: Level) -> None:
         self.plan = plan
         self.dialect = dialect
-        self.as_of = exp.column("as_of", "clock")
+        self.level = level
+        self.traits = plan.traits_of(level.name)
 
     def query(self) -> exp.Query:
         ctes: list[Cte] = []
         owners: dict[Feature, str] = {}
-        for event in sorted(self.plan.users):
-            found, owned = _event_ctes(EventRows(event, self.plan, self.dialect))
+        for event in self.plan.events_of(self.level.name):
+            found, owned = _event_ctes(EventRows(event, self.plan, self.dialect, self.level))
             ctes += found
             owners |= owned
         joined = [name for name, _ in ctes if name in set(owners.values())]
-        if self.plan.profile_features:
-            ctes.append((_TRAITS, self._profile_traits()))
-            joined.append(_TRAITS)
-        final = (
-            select(
-                exp.column(PROFILE, "profiles"),
-                exp.column("as_of", "clock"),
-                exp.column("is_anonymous", "profiles"),
-                *(_shown(one, name, owners[one]) for one, name in self.plan.features.items()),
-                *(self._read(one, name) for one, name in self.plan.profile_features.items()),
-            )
-            .from_("profiles")
-            .join("clock", join_type="cross")
-        )
+        if self.traits:
+            ctes.append((self._said, self._latest_traits()))
+            joined.append(self._said)
+        table = self.level.table
+        columns: list[exp.Expr] = [self.level.column(table), exp.column("as_of", "clock")]
+        columns += [exp.column("is_anonymous", table)] if self.level is PROFILE else []
+        columns += [_shown(one, name, owners[one]) for one, name in self._features.items()]
+        columns += [self._read(one, name) for one, name in self.traits.items()]
+        final = select(*columns).from_(table).join("clock", join_type="cross")
         for name in joined:
-            same = exp.column(PROFILE, "profiles").eq(exp.column(PROFILE, name))
+            same = self.level.column(table).eq(self.level.column(name))
             final = final.join(name, on=same, join_type="left", copy=False)
         for name, tree in ctes:
             final = final.with_(name, as_=tree, copy=False)
         return final
 
+    @property
+    def _features(self) -> Mapping[Feature, str]:
+        return self.plan.of(self.level.name)
+
+    @property
+    def _said(self) -> str:
+        """The CTE with what identify calls, or group calls, said."""
+        return f"{self.level.name}_traits" if self.level is PROFILE else "said_traits"
+
     def _read(self, feature: ProfileFeature, name: str) -> exp.Expr:
-        column = exp.column(name, _TRAITS)
+        column = exp.column(name, self._said)
         if feature.type == STRING:
             return column
         return typed(column, feature.type, self.dialect).as_(name)
 
-    def _profile_traits(self) -> exp.Select:
+    def _latest_traits(self) -> exp.Select:
+        traits = self.level.traits
         columns = [
             exp.Max(
                 this=exp.Case().when(
-                    exp.column("trait_name", "user_traits").eq(exp.Literal.string(one.name)),
-                    exp.column("trait_value", "user_traits"),
+                    exp.column("trait_name", traits).eq(exp.Literal.string(one.name)),
+                    exp.column("trait_value", traits),
                 )
             ).as_(name)
-            for one, name in self.plan.profile_features.items()
+            for one, name in self.traits.items()
         ]
-        key = exp.column(PROFILE, "user_traits")
-        return select(key, *columns).from_("user_traits").group_by(key.copy())
+        key = self.level.column(traits)
+        return select(key, *columns).from_(traits).group_by(key.copy())
 
 
 def _event_ctes(rows: EventRows) -> Grouped:

@@ -14,7 +14,7 @@ from sqlglot import exp, select
 from cdp.features import Feature
 from cdp.sql.engines import cast, divided, joined_in_order, json_string
 from cdp.sql.types import FLOAT, STRING
-from cdp.traits.event_rows import PROFILE, Cte, EventRows, feature_type, number, numbered, over
+from cdp.traits.event_rows import Cte, EventRows, feature_type, number, numbered, over
 
 Group = Mapping[Feature, str]
 Grouped = tuple[list[Cte], dict[Feature, str]]
@@ -31,7 +31,7 @@ def frequencies(rows: EventRows, base: str, features: Group) -> Grouped:
     for feature, name in features.items():
         tally = feature.aggregate == "tally"
         owners[feature] = f"{name}_tally" if tally else f"{name}_top"
-        query = _tally(counts, name, rows.dialect) if tally else _top(counts, name, feature)
+        query = _tally(rows, counts, name) if tally else _top(rows, counts, name, feature)
         ctes.append((owners[feature], query))
     return ctes, owners
 
@@ -44,17 +44,17 @@ def _counts(rows: EventRows, feature: Feature) -> exp.Select:
         exp.Ordered(this=rows.sortable(feature, value)),
     ]
     query = select(
-        rows.profile,
+        rows.owner,
         value.as_("value"),
         counted.copy().as_("frequency"),
-        numbered(rows.profile, order).as_("frequency_rank"),
+        numbered(rows.owner, order).as_("frequency_rank"),
     )
-    return rows.kept(query, feature, present=True).group_by(rows.profile, value.copy())
+    return rows.kept(query, feature, present=True).group_by(rows.owner, value.copy())
 
 
-def _top(counts: str, name: str, feature: Feature) -> exp.Select:
+def _top(rows: EventRows, counts: str, name: str, feature: Feature) -> exp.Select:
     query = (
-        select(exp.column(PROFILE, counts), exp.column("value", counts).as_(name))
+        select(rows.level.column(counts), exp.column("value", counts).as_(name))
         .from_(counts)
         .where(exp.column("frequency_rank", counts).eq(number(1)))
     )
@@ -63,13 +63,13 @@ def _top(counts: str, name: str, feature: Feature) -> exp.Select:
     return query
 
 
-def _tally(counts: str, name: str, dialect: str) -> exp.Select:
+def _tally(rows: EventRows, counts: str, name: str) -> exp.Select:
     value = exp.column("value", counts)
-    frequency = cast(exp.column("frequency", counts), STRING, dialect)
-    entry = _joined(json_string(value, dialect), exp.Literal.string(":"), frequency)
-    entries = joined_in_order(entry, value, dialect)
+    frequency = cast(exp.column("frequency", counts), STRING, rows.dialect)
+    entry = _joined(json_string(value, rows.dialect), exp.Literal.string(":"), frequency)
+    entries = joined_in_order(entry, value, rows.dialect)
     tally = _joined(exp.Literal.string("{"), entries, exp.Literal.string("}"))
-    key = exp.column(PROFILE, counts)
+    key = rows.level.column(counts)
     return select(key, tally.as_(name)).from_(counts).group_by(key.copy())
 
 
@@ -83,15 +83,15 @@ def percentiles(rows: EventRows, base: str, features: Group) -> Grouped:
     ranked, points = f"{base}_ranked", f"{base}_points"
     first = next(iter(features))
     value = rows.value(first)
-    place = numbered(rows.profile, [exp.Ordered(this=value.copy())])
-    last = over(exp.Count(this=exp.Star()), rows.profile)
+    place = numbered(rows.owner, [exp.Ordered(this=value.copy())])
+    last = over(exp.Count(this=exp.Star()), rows.owner)
     query = select(
-        rows.profile,
+        rows.owner,
         value.as_("value"),
         exp.Sub(this=place, expression=number(1)).as_("place"),
         exp.Sub(this=last, expression=number(1)).as_("last_place"),
     )
-    key = exp.column(PROFILE, ranked)
+    key = rows.level.column(ranked)
     columns = [_point(ranked, one, rows.dialect).as_(name) for one, name in features.items()]
     interpolated = select(key, *columns).from_(ranked).group_by(key.copy())
     ctes = [(ranked, rows.kept(query, first, present=True)), (points, interpolated)]

@@ -16,7 +16,7 @@ from cdp.sql.predicates import is_missing, shifted
 from cdp.sql.types import DECIMAL, INTEGER
 from cdp.sql.windows import Duration
 from cdp.traits.aggregates import STEPS
-from cdp.traits.event_rows import PROFILE, Cte, EventRows, number, numbered, over
+from cdp.traits.event_rows import Cte, EventRows, number, numbered, over
 
 Group = Mapping[Feature, str]
 Grouped = tuple[list[Cte], dict[Feature, str]]
@@ -36,12 +36,12 @@ def sessions(rows: EventRows, base: str, features: Group) -> Grouped:
     first = next(iter(features))
     gap = first.option
     assert isinstance(gap, Duration)
-    key = exp.column(PROFILE, spans)
+    key = rows.level.column(spans)
     columns = [_session_total(one, spans, rows.dialect).as_(n) for one, n in features.items()]
     ctes = [
         (steps, _steps(rows, first)),
-        (marked, _marked(steps, gap)),
-        (spans, _session_spans(marked, rows.dialect)),
+        (marked, _marked(rows, steps, gap)),
+        (spans, _session_spans(rows, marked)),
         (visits, select(key, *columns).from_(spans).group_by(key.copy())),
     ]
     return ctes, dict.fromkeys(features, visits)
@@ -49,13 +49,13 @@ def sessions(rows: EventRows, base: str, features: Group) -> Grouped:
 
 def _steps(rows: EventRows, feature: Feature) -> exp.Select:
     before = exp.Lag(this=rows.occurred_at)
-    previous = over(before, rows.profile, [exp.Ordered(this=rows.occurred_at)])
-    query = select(rows.profile, rows.occurred_at, previous.as_("previous_at"))
-    return rows.kept(query, feature).group_by(rows.profile, rows.occurred_at)
+    previous = over(before, rows.owner, [exp.Ordered(this=rows.occurred_at)])
+    query = select(rows.owner, rows.occurred_at, previous.as_("previous_at"))
+    return rows.kept(query, feature).group_by(rows.owner, rows.occurred_at)
 
 
-def _marked(steps: str, gap: Duration) -> exp.Select:
-    key, moment = exp.column(PROFILE, steps), exp.column("occurred_at", steps)
+def _marked(rows: EventRows, steps: str, gap: Duration) -> exp.Select:
+    key, moment = rows.level.column(steps), exp.column("occurred_at", steps)
     previous = exp.column("previous_at", steps)
     late = exp.GT(this=moment.copy(), expression=shifted(previous, gap, exp.Add))
     starts = exp.or_(is_missing(previous), late)
@@ -68,10 +68,10 @@ def _marked(steps: str, gap: Duration) -> exp.Select:
     return select(key, moment, so_far.as_("session_number")).from_(steps)
 
 
-def _session_spans(marked: str, dialect: str) -> exp.Select:
-    key, session = exp.column(PROFILE, marked), exp.column("session_number", marked)
+def _session_spans(rows: EventRows, marked: str) -> exp.Select:
+    key, session = rows.level.column(marked), exp.column("session_number", marked)
     moment = exp.column("occurred_at", marked)
-    length = elapsed(exp.Min(this=moment), exp.Max(this=moment.copy()), dialect)
+    length = elapsed(exp.Min(this=moment), exp.Max(this=moment.copy()), rows.dialect)
     query = select(key, session, length.as_("microseconds")).from_(marked)
     return query.group_by(key.copy(), session.copy())
 
@@ -97,12 +97,12 @@ def streaks(rows: EventRows, base: str, features: Group) -> Grouped:
     days, runs, spans, streak = (f"{base}_{end}" for end in ("days", "runs", "spans", "streak"))
     first = next(iter(features))
     step = STEPS[str(first.option)]
-    key = exp.column(PROFILE, spans)
+    key = rows.level.column(spans)
     columns = [_streak(one, spans, step, rows.dialect).as_(n) for one, n in features.items()]
     ctes = [
         (days, _days(rows, first, step)),
-        (runs, _runs(days, step)),
-        (spans, _run_spans(runs)),
+        (runs, _runs(rows, days, step)),
+        (spans, _run_spans(rows, runs)),
         (streak, select(key, *columns).from_(spans).group_by(key.copy())),
     ]
     return ctes, dict.fromkeys(features, streak)
@@ -112,11 +112,11 @@ def _days(rows: EventRows, feature: Feature, step: int) -> exp.Select:
     now = exp.column("as_of", rows.name)
     day = _period(rows.occurred_at, step, rows.dialect).as_("day_number")
     today = _period(now, step, rows.dialect).as_("today_number")
-    return rows.kept(select(rows.profile, day, today).distinct(), feature)
+    return rows.kept(select(rows.owner, day, today).distinct(), feature)
 
 
-def _runs(days: str, step: int) -> exp.Select:
-    key, day = exp.column(PROFILE, days), exp.column("day_number", days)
+def _runs(rows: EventRows, days: str, step: int) -> exp.Select:
+    key, day = rows.level.column(days), exp.column("day_number", days)
     place: exp.Expr = numbered(key, [exp.Ordered(this=day.copy())])
     if step > 1:
         place = exp.Mul(this=number(step), expression=place)
@@ -124,8 +124,8 @@ def _runs(days: str, step: int) -> exp.Select:
     return select(key, day, exp.column("today_number", days), run).from_(days)
 
 
-def _run_spans(runs: str) -> exp.Select:
-    key, run = exp.column(PROFILE, runs), exp.column("run_number", runs)
+def _run_spans(rows: EventRows, runs: str) -> exp.Select:
+    key, run = rows.level.column(runs), exp.column("run_number", runs)
     ago = exp.Sub(
         this=exp.Max(this=exp.column("today_number", runs)),
         expression=exp.Max(this=exp.column("day_number", runs)),

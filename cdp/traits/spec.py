@@ -26,6 +26,7 @@ from cdp.traits.aggregates import AGGREGATES, COUNTS, NAMES, Option, read_option
 from cdp.yamlfile import Node, Section, read_yaml
 
 LONGEST_FILE_NAME = 45
+LEVELS = ("profile", "account")
 ELIGIBLE = ("all", "known", "anonymous")
 _JINJA = re.compile(r"\{[{%#]")
 
@@ -42,7 +43,7 @@ class EventTrait:
 
 @dataclass(frozen=True)
 class ProfileTrait:
-    """The latest value of a trait of identify calls."""
+    """The latest value of a trait of identify calls; of accounts, one of group calls."""
 
     name: str
 
@@ -75,6 +76,7 @@ class Trait:
     eligible: str
     file: str
     location: Location = field(compare=False)
+    level: str = "profile"
 
 
 def read_traits(path: Path, problems: Problems) -> list[Trait]:
@@ -131,19 +133,48 @@ def _read_trait(node: Node, file: str, problems: Problems) -> Trait | None:
     origin, kind = _read_origin(section, problems)
     default_node = section.node("default")
     eligible = section.choice("eligible", ELIGIBLE, default="all")
+    level = section.choice("level", LEVELS, default=_implied_level(section))
+    if level != "account" and "account_trait" in section:
+        problems.add(
+            "wrong-level",
+            f"{section.what} reads a trait of accounts and is of level '{level}'",
+            section.place("level"),
+            "leave 'level' out",
+        )
+    if level == "account" and "profile_trait" in section:
+        problems.add(
+            "wrong-level",
+            f"{section.what} is of accounts and reads a trait of profiles",
+            section.place("profile_trait"),
+            "read a trait of group calls with 'account_trait'",
+        )
+    if level == "account" and eligible != "all":
+        problems.add(
+            "wrong-level",
+            f"{section.what} is of accounts, which are neither known nor anonymous",
+            section.place("eligible"),
+            "leave 'eligible' out",
+        )
     section.finish()
     if origin is None or len(problems.found) > before:
         return None
     default = read_default(default_node, kind, origin, section.what, problems) if kind else None
     place = section.place("name")
-    return Trait(name, description, kind, origin, default, default_node, eligible, file, place)
+    return Trait(
+        name, description, kind, origin, default, default_node, eligible, file, place, level
+    )
+
+
+def _implied_level(section: Section) -> str:
+    return "account" if "account_trait" in section else "profile"
 
 
 def _read_origin(section: Section, problems: Problems) -> tuple[Origin | None, str]:
     if "formula" in section:
         return _read_formula(section, problems)
-    if "profile_trait" in section:
-        return _read_profile_trait(section, problems)
+    for key in ("profile_trait", "account_trait"):
+        if key in section:
+            return _read_profile_trait(section, key, problems)
     return _read_event_trait(section, problems)
 
 
@@ -156,16 +187,18 @@ def _read_formula(section: Section, problems: Problems) -> tuple[FormulaTrait | 
     return FormulaTrait(text, node.location), kind
 
 
-def _read_profile_trait(section: Section, problems: Problems) -> tuple[ProfileTrait | None, str]:
-    text = section.text("profile_trait")
-    node = section.node("profile_trait")
+def _read_profile_trait(
+    section: Section, key: str, problems: Problems
+) -> tuple[ProfileTrait | None, str]:
+    text = section.text(key)
+    node = section.node(key)
     kind = section.choice("type", SCALARS, default=STRING)
     path = read_path(text, section.what, node, problems) if node is not None and text else None
     if path is not None and len(path) > 1:
         problems.add(
             "invalid-path",
-            f"{section.what} reads the nested profile trait {text!r}",
-            section.place("profile_trait"),
+            f"{section.what} reads the nested {key.replace('_', ' ')} {text!r}",
+            section.place(key),
             "name a trait of the first level",
         )
     return (ProfileTrait(text) if path is not None else None), kind

@@ -30,6 +30,8 @@ MODELS = (
     "traits__orders",
     "traits__behaviour",
     "computed_traits",
+    "int_account_features",
+    "account_computed_traits",
     "audience__every_operator",
     "audience__nested",
     "int_audiences__members",

@@ -46,6 +46,8 @@ def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_pa
         {"name": name, "description": "Of tickets.", "type": kind, **OF_TICKETS, **asked}
         for name, (asked, kind) in TABLES.items()
     ]
+    of_accounts = {"name": "account_orders", "level": "account", "aggregate": "count"}
+    traits.append(of_accounts | {"description": "D.", "event": "Order Completed"})
     (project.models / "tickets.sql").write_text(TICKETS, encoding="utf-8")
     only_these(project, yaml.safe_dump({"traits": traits}), {})
     load(project, "web", [land(tmp_path, "1.ndjson", [order("U1", 1, 90), order("u2", 2, 7.5)])])
@@ -58,8 +60,12 @@ def test_every_trait_is_built_with_the_type_it_declares(project: Project, tmp_pa
             )
         )
         assert warehouse.value("select count(*) from main.computed_traits") == 2
+        assert (
+            warehouse.value("select count(account_orders) from main.account_computed_traits") == 0
+        )
         urgencies = warehouse.rows("select urgency from main.computed_traits order by urgency")
         assert urgencies == [(2,), (None,)]
+    assert traits.pop()["name"] not in found
     named = {
         "decimal": "DECIMAL(38,6)",
         "integer": "BIGINT",
