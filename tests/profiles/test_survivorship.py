@@ -31,6 +31,15 @@ traits:
   list of: {keep: most_frequent}
   trusted: {keep: source_priority, sources: [till, crm]}
 """
+TRAITS_HELD = """
+select canonical_profile_id, trait_name, trait_value, occurred_at, source, message_id
+from main.user_traits
+"""
+CHANGES = """
+select canonical_profile_id, trait_name, change_number, trait_value, previous_value,
+    occurred_at, valid_to, is_current, source, message_id
+from main.profile_traits_history
+"""
 EXPECTED = {
     "plain": Rule("latest"),
     "first.seen": Rule("first"),
@@ -62,7 +71,7 @@ def test_every_rule_keeps_what_the_oracle_says_in_any_batches(
     random.shuffle(calls)
     declare_sources(project)
     lift_limits(project)
-    _write_rules(project, RULES)
+    write_rules(project, RULES)
     done = 0
     for number, share in enumerate((0.6, 0.4)):
         batch = calls[done : done + int(share * len(calls)) + 1]
@@ -73,7 +82,7 @@ def test_every_rule_keeps_what_the_oracle_says_in_any_batches(
     assert done == len(calls)
 
     # Other rules are in force on the next build, for all history.
-    _write_rules(project, OTHER_RULES)
+    write_rules(project, OTHER_RULES)
     run(project, "--select", *MODELS)
     _assert_told(project, EXPECTED_OF_OTHERS, told(calls))
 
@@ -108,26 +117,22 @@ def test_the_examples_of_the_guide_are_true(repository: Path) -> None:
         assert [one.value if one else "none" for one in found] == kept, line
 
 
-def _write_rules(project: Project, text: str) -> None:
+def write_rules(project: Project, text: str) -> None:
+    """Give the project these rules, and the models that they become."""
     (project.definitions / "profile_traits.yml").write_text(text, encoding="utf-8")
     compile_here(project)
 
 
 def _assert_told(project: Project, rules: dict[str, Rule], expected: Told) -> None:
     with open_warehouse(project, read_only=True) as warehouse:
-        traits = warehouse.rows(
-            "select canonical_profile_id, trait_name, trait_value, occurred_at, source, message_id "
-            "from main.user_traits"
-        )
-        changes = warehouse.rows(
-            "select canonical_profile_id, trait_name, change_number, trait_value, previous_value, "
-            "occurred_at, valid_to, is_current, source, message_id from main.profile_traits_history"
-        )
-    assert Counter(traits) == Counter(_traits(rules, expected))
-    assert Counter(changes) == Counter(_changes(rules, expected))
+        traits = warehouse.rows(TRAITS_HELD)
+        changes = warehouse.rows(CHANGES)
+    assert Counter(traits) == Counter(traits_of(rules, expected))
+    assert Counter(changes) == Counter(changes_of(rules, expected))
 
 
-def _traits(rules: dict[str, Rule], expected: Told) -> list[tuple[Any, ...]]:
+def traits_of(rules: dict[str, Rule], expected: Told) -> list[tuple[Any, ...]]:
+    """The rows that `TRAITS_HELD` should give."""
     return [
         (profile, name, given.value, given.at, given.source, given.message_id)
         for (profile, name), said in expected.items()
@@ -135,7 +140,8 @@ def _traits(rules: dict[str, Rule], expected: Told) -> list[tuple[Any, ...]]:
     ]
 
 
-def _changes(rules: dict[str, Rule], expected: Told) -> list[tuple[Any, ...]]:
+def changes_of(rules: dict[str, Rule], expected: Told) -> list[tuple[Any, ...]]:
+    """The rows that `CHANGES` should give."""
     return [
         (
             profile,

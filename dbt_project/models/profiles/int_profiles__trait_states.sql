@@ -112,41 +112,65 @@ ranked as (
     where numbered.keep = 'source_priority'
 ),
 
--- For each call, the last call so far of each source that is asked.
-standing as (
+-- Each call beside every source that is asked, with how often that one has spoken so far.
+asked as (
     select
         ranked.canonical_profile_id,
         ranked.trait_name,
         ranked.update_number,
-        asked.source_rank,
-        max(case when ranked.source_rank = asked.source_rank then ranked.update_number end) over (
-            partition by ranked.canonical_profile_id, ranked.trait_name, asked.source_rank
+        ranked.occurred_at,
+        ranked.source,
+        ranked.message_id,
+        ranked.trait_value,
+        trait_rules.source_rank,
+        sum(case when ranked.source_rank = trait_rules.source_rank then 1 else 0 end) over (
+            partition by
+                ranked.canonical_profile_id,
+                ranked.trait_name,
+                trait_rules.source_rank
             order by ranked.update_number
             rows between unbounded preceding and current row
-        ) as standing_number
+        ) as times_spoken
     from ranked
-    inner join trait_rules as asked on ranked.rule_name = asked.trait_name
+    inner join trait_rules on ranked.rule_name = trait_rules.trait_name
+),
+
+-- What it said last is the first row with that count.
+standing as (
+    select
+        asked.canonical_profile_id,
+        asked.trait_name,
+        asked.update_number,
+        asked.occurred_at,
+        asked.source,
+        asked.message_id,
+        asked.source_rank,
+        first_value(asked.trait_value) over spoken as trait_value,
+        first_value(asked.occurred_at) over spoken as value_occurred_at,
+        first_value(asked.source) over spoken as value_source,
+        first_value(asked.message_id) over spoken as value_message_id
+    from asked
+    where asked.times_spoken > 0
+    window spoken as (
+        partition by
+            asked.canonical_profile_id,
+            asked.trait_name,
+            asked.source_rank,
+            asked.times_spoken
+        order by asked.update_number
+    )
 ),
 
 heard as (
     select
-        standing.canonical_profile_id,
-        standing.trait_name,
-        standing.update_number,
-        said.trait_value,
-        said.occurred_at,
-        said.source,
-        said.message_id,
+        standing.*,
         row_number() over (
             partition by standing.canonical_profile_id, standing.trait_name, standing.update_number
-            order by standing.source_rank
+            order by
+                case when standing.trait_value is null then 1 else 0 end,
+                standing.source_rank
         ) as hearing_rank
     from standing
-    inner join ranked as said
-        on standing.canonical_profile_id = said.canonical_profile_id
-        and standing.trait_name = said.trait_name
-        and standing.standing_number = said.update_number
-    where said.trait_value is not null
 ),
 
 states as (
@@ -181,22 +205,18 @@ states as (
     where scored.times_given = scored.most_times_given
     union all
     select
-        ranked.canonical_profile_id,
-        ranked.trait_name,
-        ranked.update_number,
-        ranked.occurred_at,
-        ranked.source,
-        ranked.message_id,
+        heard.canonical_profile_id,
+        heard.trait_name,
+        heard.update_number,
+        heard.occurred_at,
+        heard.source,
+        heard.message_id,
         heard.trait_value,
-        heard.occurred_at as value_occurred_at,
-        heard.source as value_source,
-        heard.message_id as value_message_id
-    from ranked
-    left join heard
-        on ranked.canonical_profile_id = heard.canonical_profile_id
-        and ranked.trait_name = heard.trait_name
-        and ranked.update_number = heard.update_number
-        and heard.hearing_rank = 1
+        heard.value_occurred_at,
+        heard.value_source,
+        heard.value_message_id
+    from heard
+    where heard.hearing_rank = 1
 )
 
 select

@@ -1,8 +1,8 @@
 -- One row a change of a profile's trait: the value from then on, and the call that made the change.
 -- A call that says again what the trait is already changes nothing and has no row. It is the
 -- history of the profile of today, as the data tell it now: a merge, a late call or another rule
--- gives it another history. The current rows are those of user_traits. A view: it costs when it
--- is read, and for one profile little.
+-- gives it another history. The current rows with a value are those of user_traits. A view: it
+-- costs when it is read, and for one profile little.
 {{ config(materialized='view') }}
 
 with
