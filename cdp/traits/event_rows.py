@@ -72,14 +72,20 @@ class EventRows:
         owned = exp.column("identifier_id", source).eq(
             exp.column("identifier_id", "identity_graph")
         )
-        query = select(*columns).from_(source).join("identity_graph", on=owned, join_type="inner")
+        query = (
+            select(*columns)
+            .from_(source, copy=False)
+            .join("identity_graph", on=owned, join_type="inner", copy=False)
+        )
         if self.level is not PROFILE:
             member = PROFILE.column("identity_graph").eq(PROFILE.column(MEMBERS))
-            query = query.join(MEMBERS, on=member, join_type="inner")
-        query = query.join("clock", join_type="cross")
+            query = query.join(MEMBERS, on=member, join_type="inner", copy=False)
+        query = query.join("clock", join_type="cross", copy=False)
         if not self._has_time:
             return query
-        return query.where(exp.column("occurred_at", source) < exp.column("as_of", "clock"))
+        return query.where(
+            exp.column("occurred_at", source) < exp.column("as_of", "clock"), copy=False
+        )
 
     @property
     def _has_time(self) -> bool:
@@ -121,8 +127,8 @@ class EventRows:
     def kept(self, query: exp.Select, feature: Feature, *, present: bool = False) -> exp.Select:
         """A query over the rows, of those that count for a feature."""
         tests = self.conditions(feature, present=present)
-        kept = query.from_(self.name)
-        return kept.where(all_of(tests)) if tests else kept
+        kept = query.from_(self.name, copy=False)
+        return kept.where(all_of(tests), copy=False) if tests else kept
 
     def _rank(self, feature: Feature, source: str) -> exp.Expr:
         value = self.value(feature, source)

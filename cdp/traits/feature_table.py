@@ -119,7 +119,9 @@ class _Table:
         columns += [exp.column("is_anonymous", table)] if self.level is PROFILE else []
         columns += [_shown(one, name, owners[one]) for one, name in self._features.items()]
         columns += [self._read(one, name) for one, name in self.traits.items()]
-        final = select(*columns).from_(table).join("clock", join_type="cross")
+        final = (
+            select(*columns).from_(table, copy=False).join("clock", join_type="cross", copy=False)
+        )
         for name in joined:
             same = self.level.column(table).eq(self.level.column(name))
             final = final.join(name, on=same, join_type="left", copy=False)
@@ -154,7 +156,7 @@ class _Table:
             for one, name in self.traits.items()
         ]
         key = self.level.column(traits)
-        return select(key, *columns).from_(traits).group_by(key.copy())
+        return select(key, *columns).from_(traits, copy=False).group_by(key.copy(), copy=False)
 
 
 def _event_ctes(rows: EventRows) -> Grouped:

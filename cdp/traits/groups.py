@@ -49,13 +49,13 @@ def _counts(rows: EventRows, feature: Feature) -> exp.Select:
         counted.copy().as_("frequency"),
         numbered(rows.owner, order).as_("frequency_rank"),
     )
-    return rows.kept(query, feature, present=True).group_by(rows.owner, value.copy())
+    return rows.kept(query, feature, present=True).group_by(rows.owner, value.copy(), copy=False)
 
 
 def _top(rows: EventRows, counts: str, name: str, feature: Feature) -> exp.Select:
     query = (
         select(rows.level.column(counts), exp.column("value", counts).as_(name))
-        .from_(counts)
+        .from_(counts, copy=False)
         .where(exp.column("frequency_rank", counts).eq(number(1)))
     )
     if isinstance(feature.option, int):
@@ -70,7 +70,7 @@ def _tally(rows: EventRows, counts: str, name: str) -> exp.Select:
     entries = joined_in_order(entry, value, rows.dialect)
     tally = _joined(exp.Literal.string("{"), entries, exp.Literal.string("}"))
     key = rows.level.column(counts)
-    return select(key, tally.as_(name)).from_(counts).group_by(key.copy())
+    return select(key, tally.as_(name)).from_(counts, copy=False).group_by(key.copy(), copy=False)
 
 
 def percentiles(rows: EventRows, base: str, features: Group) -> Grouped:
@@ -93,7 +93,7 @@ def percentiles(rows: EventRows, base: str, features: Group) -> Grouped:
     )
     key = rows.level.column(ranked)
     columns = [_point(ranked, one, rows.dialect).as_(name) for one, name in features.items()]
-    interpolated = select(key, *columns).from_(ranked).group_by(key.copy())
+    interpolated = select(key, *columns).from_(ranked, copy=False).group_by(key.copy(), copy=False)
     ctes = [(ranked, rows.kept(query, first, present=True)), (points, interpolated)]
     return ctes, dict.fromkeys(features, points)
 

@@ -42,7 +42,7 @@ def sessions(rows: EventRows, base: str, features: Group) -> Grouped:
         (steps, _steps(rows, first)),
         (marked, _marked(rows, steps, gap)),
         (spans, _session_spans(rows, marked)),
-        (visits, select(key, *columns).from_(spans).group_by(key.copy())),
+        (visits, select(key, *columns).from_(spans, copy=False).group_by(key.copy(), copy=False)),
     ]
     return ctes, dict.fromkeys(features, visits)
 
@@ -51,7 +51,7 @@ def _steps(rows: EventRows, feature: Feature) -> exp.Select:
     before = exp.Lag(this=rows.occurred_at)
     previous = over(before, rows.owner, [exp.Ordered(this=rows.occurred_at)])
     query = select(rows.owner, rows.occurred_at, previous.as_("previous_at"))
-    return rows.kept(query, feature).group_by(rows.owner, rows.occurred_at)
+    return rows.kept(query, feature).group_by(rows.owner, rows.occurred_at, copy=False)
 
 
 def _marked(rows: EventRows, steps: str, gap: Duration) -> exp.Select:
@@ -65,15 +65,15 @@ def _marked(rows: EventRows, steps: str, gap: Duration) -> exp.Select:
         "spec",
         exp.WindowSpec(kind="ROWS", start="UNBOUNDED", start_side="PRECEDING", end="CURRENT ROW"),
     )
-    return select(key, moment, so_far.as_("session_number")).from_(steps)
+    return select(key, moment, so_far.as_("session_number")).from_(steps, copy=False)
 
 
 def _session_spans(rows: EventRows, marked: str) -> exp.Select:
     key, session = rows.level.column(marked), exp.column("session_number", marked)
     moment = exp.column("occurred_at", marked)
     length = elapsed(exp.Min(this=moment), exp.Max(this=moment.copy()), rows.dialect)
-    query = select(key, session, length.as_("microseconds")).from_(marked)
-    return query.group_by(key.copy(), session.copy())
+    query = select(key, session, length.as_("microseconds")).from_(marked, copy=False)
+    return query.group_by(key.copy(), session.copy(), copy=False)
 
 
 def _session_total(feature: Feature, spans: str, dialect: str) -> exp.Expr:
@@ -103,7 +103,7 @@ def streaks(rows: EventRows, base: str, features: Group) -> Grouped:
         (days, _days(rows, first, step)),
         (runs, _runs(rows, days, step)),
         (spans, _run_spans(rows, runs)),
-        (streak, select(key, *columns).from_(spans).group_by(key.copy())),
+        (streak, select(key, *columns).from_(spans, copy=False).group_by(key.copy(), copy=False)),
     ]
     return ctes, dict.fromkeys(features, streak)
 
@@ -121,7 +121,7 @@ def _runs(rows: EventRows, days: str, step: int) -> exp.Select:
     if step > 1:
         place = exp.Mul(this=number(step), expression=place)
     run = exp.Sub(this=day.copy(), expression=place).as_("run_number")
-    return select(key, day, exp.column("today_number", days), run).from_(days)
+    return select(key, day, exp.column("today_number", days), run).from_(days, copy=False)
 
 
 def _run_spans(rows: EventRows, runs: str) -> exp.Select:
@@ -131,8 +131,8 @@ def _run_spans(rows: EventRows, runs: str) -> exp.Select:
         expression=exp.Max(this=exp.column("day_number", runs)),
     )
     length = exp.Count(this=exp.Star()).as_("length")
-    query = select(key, length, ago.as_("days_ago")).from_(runs)
-    return query.group_by(key.copy(), run)
+    query = select(key, length, ago.as_("days_ago")).from_(runs, copy=False)
+    return query.group_by(key.copy(), run, copy=False)
 
 
 def _streak(feature: Feature, spans: str, step: int, dialect: str) -> exp.Expr:

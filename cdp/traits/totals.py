@@ -20,7 +20,9 @@ from cdp.traits.event_rows import ORDERED, Cte, EventRows, feature_type, number
 def totals_cte(rows: EventRows, features: Mapping[Feature, str]) -> Cte:
     """One row a profile with the features as columns."""
     columns = [_total(one, name, rows).as_(name) for one, name in features.items()]
-    query = select(rows.owner, *columns).from_(rows.name).group_by(rows.owner)
+    query = (
+        select(rows.owner, *columns).from_(rows.name, copy=False).group_by(rows.owner, copy=False)
+    )
     return f"{rows.slug}_totals", query
 
 

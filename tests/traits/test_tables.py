@@ -174,7 +174,7 @@ def compare(rows_: list[tuple[Any, ...]], names: list[str], world: World) -> Non
         assert {name: shown(row[name]) for name in expected} == expected
 
 
-@settings(PROFILE, max_examples=20)
+@settings(PROFILE, max_examples=12)
 @given(found=rows())
 def test_traits_over_tables_give_what_the_oracle_says(catalogue: Catalogue, found: Rows) -> None:
     world = world_of(found, catalogue)
@@ -186,7 +186,7 @@ def test_traits_over_tables_give_what_the_oracle_says(catalogue: Catalogue, foun
 
 
 @pytest.mark.postgres
-@settings(PROFILE, max_examples=10)
+@settings(PROFILE, max_examples=5)
 @given(found=rows())
 def test_traits_over_tables_give_the_same_on_postgres(catalogue: Catalogue, found: Rows) -> None:
     address = os.environ.get("CDP_TEST_POSTGRES")
