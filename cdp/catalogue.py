@@ -20,6 +20,7 @@ from cdp.destinations.spec import Destination, read_destinations
 from cdp.entities.check import check_entities
 from cdp.entities.spec import Entity, read_entity
 from cdp.errors import Location, Problem, Problems
+from cdp.identity.overrides import Override, check_overrides, read_overrides
 from cdp.identity.spec import IdentityRules, read_identity
 from cdp.loader.spec import Source, read_sources
 from cdp.profiles.spec import TraitRules, check_trait_rules, read_trait_rules
@@ -51,6 +52,7 @@ class Catalogue:
 
     definitions: Path
     identity: IdentityRules
+    overrides: tuple[Override, ...]
     record_sources: tuple[RecordSource, ...]
     sources: Mapping[str, Source]
     trait_rules: TraitRules
@@ -77,6 +79,7 @@ def load_catalogue(project: Project) -> Catalogue:
     catalogue = Catalogue(
         definitions=folder,
         identity=read_identity(folder / "identity.yml", problems),
+        overrides=read_overrides(folder / "identity_overrides.yml", problems),
         record_sources=read_record_sources(records, problems) if records.exists() else (),
         sources=_frozen(read_sources(sources, problems) if sources.exists() else {}),
         trait_rules=read_trait_rules(folder / "profile_traits.yml", problems),
@@ -93,6 +96,7 @@ def load_catalogue(project: Project) -> Catalogue:
     check_tables(catalogue.traits, catalogue.identity, problems)
     check_entities(catalogue, problems)
     check_record_sources(catalogue.record_sources, catalogue.identity, catalogue.sources, problems)
+    check_overrides(catalogue.overrides, (one.name for one in catalogue.identity.types), problems)
     check_audiences(catalogue, problems)
     check_syncs(catalogue, problems)
     if not any(one.location and one.location.path == sources for one in known):

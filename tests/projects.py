@@ -20,7 +20,9 @@ COMPARED = {
     "internal": (
         "stg_events",
         "int_identity__event_identifiers",
+        "int_identity__edges",
         "int_identity__replay",
+        "int_identity__resolved",
         "int_profiles__identify_traits",
         "int_entities__account_events",
         "int_entities__values",
@@ -91,10 +93,10 @@ def fingerprints(
     """Per table its row count and a hash of all rows, whatever their order.
 
     `load_id` differs between loading in one batch or several, `entered_at` is when a run
-    saw something, and a profile's number means nothing; these are left out, as are the
-    columns `without`.
+    saw something, a profile's number means nothing, and neither does that of the resolution
+    that wrote a row; these are left out, as are the columns `without`.
     """
-    left_out = {"load_id", "entered_at", "profile_number", *without}
+    left_out = {"load_id", "entered_at", "profile_number", "resolution", *without}
     found = {}
     for layer, tables in COMPARED.items():
         schema = project.schema(layer)

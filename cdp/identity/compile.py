@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp, select
 
+from cdp.identity.compile_overrides import compile_overrides
 from cdp.identity.extract import EXTERNAL, RECORDS, extraction
-from cdp.identity.spec import IdentifierType, IdentityRules, rules_hash
+from cdp.identity.spec import IdentifierType, IdentityRules, resolution_hash, rules_hash
 from cdp.records.spec import RecordSource, listed_names
 from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 
@@ -39,6 +40,7 @@ COLUMNS = (
     ),
     Column("occurred_at", "timestamp", "When the event occurred."),
     Column("load_id", "integer", "The load that the event came from."),
+    Column("resolution", "integer", "The resolution that wrote the row."),
     Column("definition_hash", "string", "The rules that made the row."),
 )
 RULE_COLUMNS = (
@@ -48,6 +50,7 @@ RULE_COLUMNS = (
     Column("limit_window", "string", "ever, annually, monthly, weekly or daily."),
     Column("shared_with", "string", "The type that shared values are counted by, or null."),
     Column("shared_more_than", "integer", "A value seen with more of them joins nothing."),
+    Column("rules_hash", "string", "Changes when any rule does."),
 )
 
 
@@ -73,7 +76,7 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             columns=COLUMNS,
             imports=tuple(imports),
             body=lambda dialect: extraction(rules, digest, dialect, records),
-            config=event_table_config(f"ref('int_identity__evidence'), '{digest}'"),
+            config=_config(f"ref('int_identity__evidence'), '{digest}'"),
         ),
         GeneratedModel(
             name=RULES,
@@ -85,11 +88,23 @@ def compile_identity(catalogue: Catalogue) -> list[GeneratedModel]:
             body=lambda dialect: _rules(rules),
             config={"materialized": "view", "schema": "internal"},
         ),
+        compile_overrides(catalogue),
     ]
 
 
+def _config(arguments: str) -> dict[str, Any]:
+    """That of an event table, which besides says what it forgets and how far it is."""
+    config = event_table_config(arguments)
+    remember = "{{ cdp.cdp_remember_forgotten(" + arguments + ") }}"
+    return {
+        **config,
+        "pre_hook": [{"sql": remember, "transaction": False}, config["pre_hook"]],
+        "post_hook": "{{ cdp.cdp_note_progress([]) }}",
+    }
+
+
 def _new(model: str, digest: str) -> str:
-    return "{{ cdp.cdp_new_events(ref('" + model + f"'), '{digest}'" + ") }}"
+    return "{{ cdp.cdp_new_evidence(ref('" + model + f"'), '{digest}'" + ") }}"
 
 
 def _listed(sources: Sequence[RecordSource]) -> dict[str, tuple[str, ...]]:
@@ -102,11 +117,12 @@ def _listed(sources: Sequence[RecordSource]) -> dict[str, tuple[str, ...]]:
 
 
 def _rules(rules: IdentityRules) -> exp.Query:
-    rows = [_rule(kind) for kind in rules.types]
+    digest = resolution_hash(rules)
+    rows = [_rule(kind, digest) for kind in rules.types]
     return exp.union(*rows, distinct=False, copy=False) if rows[1:] else rows[0]
 
 
-def _rule(kind: IdentifierType) -> exp.Select:
+def _rule(kind: IdentifierType, digest: str) -> exp.Select:
     shared = kind.shared
     with_type = exp.Literal.string(shared.with_type) if shared else exp.null()
     more_than = exp.Literal.number(shared.more_than) if shared else exp.null()
@@ -117,4 +133,5 @@ def _rule(kind: IdentifierType) -> exp.Select:
         exp.cast(exp.Literal.string(kind.limit.window), "text").as_("limit_window"),
         exp.cast(with_type, "text").as_("shared_with"),
         exp.cast(more_than, "bigint").as_("shared_more_than"),
+        exp.cast(exp.Literal.string(digest), "text").as_("rules_hash"),
     )

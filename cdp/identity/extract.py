@@ -25,7 +25,7 @@ _RECORD = "every_record"
 Listed = Mapping[str, tuple[str, ...]]
 """For a type of identifier, what its values are called in an import that lists them."""
 _ALIASED = Place(FieldPath("previous_id"), ("alias",))
-_KEPT = ("event_id", "occurred_at", "load_id")
+_KEPT = ("event_id", "occurred_at", "load_id", "resolution")
 
 
 @dataclass(frozen=True)
@@ -259,6 +259,7 @@ def _row(
         exp.alias_(exp.cast(reason.copy(), "text"), "dropped_reason"),
         exp.column("occurred_at", table),
         exp.column("load_id", table),
+        exp.column("resolution", table),
         exp.cast(exp.Literal.string(digest), "text").as_("definition_hash"),
     ).from_(table)
 

@@ -54,6 +54,11 @@ class Shared:
     more_than: int
     location: Location
 
+    @property
+    def rule(self) -> tuple[str, int]:
+        """What it says, wherever it is written."""
+        return self.with_type, self.more_than
+
 
 @dataclass(frozen=True)
 class IdentifierType:
@@ -143,6 +148,12 @@ def rules_hash(rules: IdentityRules) -> str:
         for one in rules.types
     ]
     return hashlib.sha256(repr((content, rules.alias)).encode()).hexdigest()[:12]
+
+
+def resolution_hash(rules: IdentityRules) -> str:
+    """Changes when, and only when, the rules would extract or join something else."""
+    content = [(one.name, one.limit, one.shared and one.shared.rule) for one in rules.types]
+    return hashlib.sha256(repr((rules_hash(rules), content)).encode()).hexdigest()[:12]
 
 
 def _read_type(

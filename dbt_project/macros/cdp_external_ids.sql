@@ -9,6 +9,7 @@
         {{ events }}.event_id,
         {{ events }}.occurred_at,
         {{ events }}.load_id,
+        {{ events }}.resolution,
         {{ cdp.json_text('entry.value', ['type']) }} as identifier_type,
         {{ cdp.json_text('entry.value', ['id']) }} as identifier_value
     from {{ events }}

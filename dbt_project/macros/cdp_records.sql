@@ -36,6 +36,7 @@
         {{ records }}.event_id,
         {{ records }}.occurred_at,
         {{ records }}.load_id,
+        {{ records }}.resolution,
         entry.name as identifier_type,
         entry.value as identifier_value
     from {{ records }}

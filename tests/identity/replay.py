@@ -30,6 +30,16 @@ class Seen:
     nodes: tuple[Node, ...]
 
 
+@dataclass(frozen=True)
+class Override:
+    """A link, or two identifiers that may never be joined, from a moment on; None is always."""
+
+    kind: str
+    one: Node
+    other: Node
+    valid_from: datetime | None = None
+
+
 @dataclass
 class Profile:
     """Identifiers, each with the time at which it was added."""
@@ -55,16 +65,27 @@ class Replay:
     owners: Mapping[str, Profile]
 
 
-def replay(events: Sequence[Seen], limits: Mapping[str, Limit]) -> Replay:
-    """Process the events by (time, message id). The order of `limits` is the priority."""
+def replay(
+    events: Sequence[Seen], limits: Mapping[str, Limit], overrides: Sequence[Override] = ()
+) -> Replay:
+    """Process the events by (time, message id). The order of `limits` is the priority.
+
+    A link is a step of its own, before the events of the moment at which both of its
+    identifiers were seen; no limit holds it back.
+    """
     priority = {kind: number for number, kind in enumerate(limits)}
     home: dict[Node, Profile] = {}
     outcomes: list[Outcome] = []
     highest: dict[str, Node] = {}
-    for event in sorted(events, key=lambda one: (one.at, one.message_id)):
+    apart = [one for one in overrides if one.kind == "never"]
+    links = _links(events, overrides)
+    steps = [*((one, 0) for one in links), *((one, 1) for one in events)]
+    for event, rank in sorted(steps, key=lambda one: (one[0].at, one[1], one[0].message_id)):
         nodes = sorted(set(event.nodes), key=lambda node: (priority[node[0]], node[1]))
         kept = list(nodes)
-        while _breaks(kept, home, event.at, limits):
+        while _joins_apart(kept, home, event.at, apart) or (
+            rank == 1 and _breaks(kept, home, event.at, limits)
+        ):
             kept.pop()
         outcomes += _note(event, nodes, kept, home)
         final = Profile()
@@ -83,6 +104,36 @@ def oldest(profile: Profile, priority: Callable[[Node], tuple[int, str]]) -> Nod
     return min(profile.added, key=lambda node: (profile.added[node], *priority(node)))
 
 
+def _links(events: Sequence[Seen], overrides: Sequence[Override]) -> list[Seen]:
+    first: dict[Node, datetime] = {}
+    for event in events:
+        for node in event.nodes:
+            first[node] = min(first.get(node, event.at), event.at)
+    return [
+        Seen(
+            max(one.valid_from or first[one.one], first[one.one], first[one.other]),
+            f"link {number}",
+            (one.one, one.other),
+        )
+        for number, one in enumerate(overrides)
+        if one.kind == "link"
+    ]
+
+
+def _joins_apart(
+    nodes: list[Node], home: Mapping[Node, Profile], at: datetime, apart: Sequence[Override]
+) -> bool:
+    """Whether a pair that is kept apart would be in one profile, and is not yet."""
+    groups = [set(home[node].added) if node in home else {node} for node in nodes]
+    joined = set().union(*groups)
+    return any(
+        {one.one, one.other} <= joined
+        and not any({one.one, one.other} <= group for group in groups)
+        for one in apart
+        if one.valid_from is None or at >= one.valid_from
+    )
+
+
 def _breaks(
     nodes: list[Node], home: Mapping[Node, Profile], at: datetime, limits: Mapping[str, Limit]
 ) -> bool:
@@ -95,7 +146,12 @@ def _breaks(
             for one, when in added.items()
             if one[0] == kind and (limit.days is None or when > at - timedelta(days=limit.days))
         ]
-        if len(counted) > limit.count and len(nodes) > 1:
+        most = max(
+            len([one for one in counted if one in (home[node].added if node in home else {node})])
+            for node in nodes
+        )
+        # A link may have put a profile above its limit: that alone breaks nothing.
+        if len(counted) > max(limit.count, most) and len(nodes) > 1:
             return True
     return False
 

@@ -69,7 +69,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     compile_here(project)
     events = [event for case in cases for event in case]
     load(project, "web", [_write(folder / "events.ndjson", events)])
-    run(project, "--select", "+profile_merges", "+identity_decisions")
+    run(project, "--select", "+identity_graph", "+profile_merges", "+identity_decisions")
     return Built(project, cases)
 
 
@@ -196,7 +196,8 @@ def test_a_chain_that_the_rules_cut_is_shown_with_the_cut(built: Built) -> None:
     with open_warehouse(built.project) as warehouse:
         warehouse.execute("begin transaction")
         warehouse.execute(
-            "update main.identity_graph set canonical_profile_id = cast(md5('x') as uuid) "
+            "update main_internal.int_identity__resolved "
+            "set canonical_profile_id = cast(md5('x') as uuid) "
             "where identifier_value in ('phone', 'jane@mail.example')"
         )
         found = explain(built.project, warehouse, "laptop", "jane@mail.example")
@@ -239,7 +240,7 @@ def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
         )
     )
     load(project, "web", [file])
-    run(project, "--select", "+profile_merges", "+identity_decisions")
+    run(project, "--select", "+identity_graph", "+profile_merges", "+identity_decisions")
     with open_warehouse(project, read_only=True) as warehouse:
         limited = explain(project, warehouse, "u1", "u2")
         shared = explain(project, warehouse, "v0", "v1")

@@ -52,7 +52,7 @@ def test_batches_give_what_the_replay_gives(
     for number in range(BATCHES):
         batch = events[number::BATCHES]
         load(project, "web", [write_events(tmp_path / f"{number}.ndjson", batch)])
-        run(project, "--select", "+profile_merges")
+        run(project, "--select", "+identity_graph", "+profile_merges")
         for line, event in enumerate(batch):
             nodes = tuple(event.identifiers.items())
             seen[_case_number(nodes)].append(Seen(event.at, f"{number}-{line}", nodes))

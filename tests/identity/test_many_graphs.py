@@ -33,6 +33,6 @@ def test_many_graphs_in_many_batches_give_what_union_find_gives(
         batch = events[done : done + size]
         done += size
         load(project, "web", [write_events(tmp_path / f"{number}.ndjson", batch)])
-        run(project, "--select", "+profile_merges")
+        run(project, "--select", "+identity_graph", "+profile_merges")
         assert graph_of(project) == resolve(events[:done])
     assert done == len(events)

@@ -57,7 +57,7 @@ def test_rounds_give_what_the_sequence_gives(
     events = [event for case in cases for event in case]
     _prepare(project, limits)
     load(project, "web", [_write(tmp_path / "cases.ndjson", events)])
-    run(project, "--select", "+profile_merges")
+    run(project, "--select", "+identity_graph", "+profile_merges")
 
     expected = [replay(case, limits) for case in cases]
     with open_warehouse(project, read_only=True) as warehouse:

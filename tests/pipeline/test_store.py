@@ -69,7 +69,7 @@ def test_a_shared_cookie_that_joins_nothing_makes_every_pair_right(
     compile_here(project)
     for source in ("web", "app"):
         load(project, source, [store_data / source])
-    run(project, "--select", "+profile_merges")
+    run(project, "--select", "+identity_graph", "+profile_merges")
     with open_warehouse(project, read_only=True) as warehouse:
         quality = measure_quality(project, warehouse, store_data / "truth.csv.gz")
         alone = warehouse.value(

@@ -13,8 +13,34 @@
 
 with
 
-events as (
+overrides as (
+    select * from {{ ref('identity_overrides') }}
+),
+
+links as (
+    select * from {{ ref('int_identity__links') }}
+),
+
+evidence as (
     select * from {{ ref('int_identity__evidence') }}
+),
+
+-- What a decision may rest on: an event, a record, or an override that links.
+events as (
+    select
+        evidence.event_id,
+        evidence.source,
+        evidence.message_id,
+        evidence.occurred_at
+    from evidence
+    union all
+    select
+        links.event_id,
+        'identity_overrides' as source,
+        cast(links.event_id as {{ dbt.type_string() }}) as message_id,
+        links.occurred_at
+    from links
+    where links.event_id in (select overrides.override_id from overrides)
 ),
 
 event_identifiers as (
@@ -31,6 +57,7 @@ nodes as (
 
 shared as (
     select * from {{ ref('int_identity__shared') }}
+    where is_shared
 ),
 
 replay as (
@@ -83,6 +110,22 @@ dropped as (
     where first_carried.dropped_reason is not null
 ),
 
+blocked as (
+    select
+        'blocked' as decision,
+        first_carried.identifier_id,
+        first_carried.identifier_type,
+        first_carried.identifier_value,
+        'override: ' || overrides.reason as rule,
+        first_carried.event_id,
+        first_carried.event_count
+    from overrides
+    inner join first_carried on overrides.identifier_id = first_carried.identifier_id
+    where
+        overrides.kind = 'block'
+        and overrides.invalid_reason is null
+),
+
 joins_nothing as (
     select
         'shared' as decision,
@@ -104,8 +147,11 @@ replayed as (
         nodes.identifier_id,
         nodes.identifier_type,
         nodes.identifier_value,
-        'limit of ' || rules.identifier_type || ': '
-        || cast(rules.limit_count as {{ dbt.type_string() }}) || ' ' || rules.limit_window as rule,
+        case
+            when replay.broken_type = 'never' then 'never: an override'
+            else 'limit of ' || rules.identifier_type || ': '
+                || cast(rules.limit_count as {{ dbt.type_string() }}) || ' ' || rules.limit_window
+        end as rule,
         replay.event_id,
         1 as event_count
     from replay
@@ -133,6 +179,8 @@ not_replayed as (
 
 decisions as (
     select * from dropped
+    union all
+    select * from blocked
     union all
     select * from joins_nothing
     union all

@@ -1,48 +1,75 @@
 -- One row a pair of identifiers that stood on one event: its highest one that may join, and
--- another. Shared values join nothing.
-{{ config(materialized='table', schema='internal') }}
+-- another; or that a link joins. Shared values join nothing.
+{%- set upstreams = ['int_identity__nodes', 'int_identity__shared'] %}
+{{ config(
+    materialized='incremental',
+    schema='internal',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook=[
+        "{{ cdp_forget_all(['int_identity__nodes', 'int_identity__shared']) }}",
+        "{{ cdp_forget_touched_edges(['int_identity__nodes', 'int_identity__shared']) }}",
+    ],
+    post_hook="{{ cdp_note_progress(['int_identity__nodes', 'int_identity__shared']) }}"
+) }}
+{%- set follows = cdp_follows(upstreams) %}
+-- depends_on: {{ ref('int_identity__nodes') }} {{ ref('int_identity__event_identifiers') }}
 
 with
 
-event_identifiers as (
-    select * from {{ ref('int_identity__event_identifiers') }}
+sightings as (
+    select * from {{ ref('int_identity__sightings') }}
 ),
 
 shared as (
     select * from {{ ref('int_identity__shared') }}
+    where is_shared
 ),
+
+links as (
+    select * from {{ ref('int_identity__links') }}
+),
+
+{%- if follows %}
+
+touched as (
+    {{ cdp_touched_identifiers() }}
+),
+{%- endif %}
 
 -- Almost every event: its owner may join, and is what the others are joined to.
 from_owners as (
     select
-        event_identifiers.owner_id as source_id,
-        event_identifiers.identifier_id as target_id,
-        event_identifiers.occurred_at
-    from event_identifiers
+        sightings.owner_id as source_id,
+        sightings.identifier_id as target_id,
+        sightings.occurred_at
+    from sightings
     where
-        event_identifiers.identifier_id <> event_identifiers.owner_id
-        and event_identifiers.dropped_reason is null
-        and event_identifiers.owner_id not in (select shared.identifier_id from shared)
-        and event_identifiers.identifier_id not in (select shared.identifier_id from shared)
+        sightings.identifier_id <> sightings.owner_id
+        and sightings.owner_id not in (select shared.identifier_id from shared)
+        and sightings.identifier_id not in (select shared.identifier_id from shared)
+        {%- if follows %}
+        and sightings.owner_id in (select touched.identifier_id from touched)
+        and sightings.identifier_id in (select touched.identifier_id from touched)
+        {%- endif %}
 ),
 
 -- An event whose owner is shared: what is left of it still stood together.
 ranked as (
     select
-        event_identifiers.event_id,
-        event_identifiers.identifier_id,
-        event_identifiers.occurred_at,
+        sightings.event_id,
+        sightings.identifier_id,
+        sightings.occurred_at,
         row_number() over (
-            partition by event_identifiers.event_id
+            partition by sightings.event_id
             order by
-                event_identifiers.priority,
-                {{ cdp_text_order('event_identifiers.identifier_value') }}
+                sightings.priority,
+                {{ cdp_text_order('sightings.identifier_value') }}
         ) as identifier_rank
-    from event_identifiers
+    from sightings
     where
-        event_identifiers.dropped_reason is null
-        and event_identifiers.owner_id in (select shared.identifier_id from shared)
-        and event_identifiers.identifier_id not in (select shared.identifier_id from shared)
+        sightings.owner_id in (select shared.identifier_id from shared)
+        and sightings.identifier_id not in (select shared.identifier_id from shared)
 ),
 
 from_others as (
@@ -55,18 +82,38 @@ from_others as (
     where
         highest.identifier_rank = 1
         and ranked.identifier_rank > 1
+        {%- if follows %}
+        and highest.identifier_id in (select touched.identifier_id from touched)
+        and ranked.identifier_id in (select touched.identifier_id from touched)
+        {%- endif %}
+),
+
+from_links as (
+    select
+        links.source_id,
+        links.target_id,
+        links.occurred_at
+    from links
+    {%- if follows %}
+    where
+        links.source_id in (select touched.identifier_id from touched)
+        and links.target_id in (select touched.identifier_id from touched)
+    {%- endif %}
 ),
 
 every_pair as (
     select * from from_owners
     union all
     select * from from_others
+    union all
+    select * from from_links
 )
 
 select
     every_pair.source_id,
     every_pair.target_id,
     min(every_pair.occurred_at) as first_seen_at,
-    count(*) as event_count
+    count(*) as event_count,
+    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
 from every_pair
 group by every_pair.source_id, every_pair.target_id

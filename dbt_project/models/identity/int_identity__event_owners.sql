@@ -4,15 +4,13 @@
 
 with
 
-event_identifiers as (
-    select * from {{ ref('int_identity__event_identifiers') }}
+sightings as (
+    select * from {{ ref('int_identity__sightings') }}
 )
 
 select
-    event_identifiers.event_id,
-    event_identifiers.identifier_id,
-    event_identifiers.load_id
-from event_identifiers
-where
-    event_identifiers.identifier_id = event_identifiers.owner_id
-    and event_identifiers.dropped_reason is null
+    sightings.event_id,
+    sightings.identifier_id,
+    sightings.load_id
+from sightings
+where sightings.identifier_id = sightings.owner_id

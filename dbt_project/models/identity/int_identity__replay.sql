@@ -3,24 +3,39 @@
 -- have been broken. What came before a limit could break was joined without a replay, and is
 -- created or attached by the first event that carried it. An identifier is created or attached once; profile_number then is the
 -- profile that it ended in. The materialisation says how.
-{{ config(materialized='identity_replay', schema='internal') }}
+{%- set upstreams = ['int_identity__components', 'int_identity__contested'] %}
+{{ config(
+    materialized='identity_replay',
+    schema='internal',
+    pre_hook="{{ cdp_forget_resolved_anew(['int_identity__components', 'int_identity__contested']) }}",
+    post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested']) }}"
+) }}
+{%- set follows = cdp_follows(upstreams) %}
+-- depends_on: {{ ref('int_identity__overrides') }}
 
 with
 
 contested as (
     select * from {{ ref('int_identity__contested') }}
+    {%- if follows %}
+    where resolution > {{ cdp_followed() }}
+    {%- endif %}
 ),
 
 components as (
     select * from {{ ref('int_identity__components') }}
 ),
 
-settled as (
-    select * from {{ ref('int_identity__settled') }}
+sightings as (
+    select * from {{ ref('int_identity__sightings') }}
 ),
 
-event_identifiers as (
-    select * from {{ ref('int_identity__event_identifiers') }}
+links as (
+    select * from {{ ref('int_identity__links') }}
+),
+
+nodes as (
+    select * from {{ ref('int_identity__nodes') }}
 ),
 
 rules as (
@@ -29,26 +44,75 @@ rules as (
 
 events as (
     select * from {{ ref('int_identity__evidence') }}
+),
+
+replayed as (
+    select
+        components.component_id,
+        components.identifier_id,
+        contested.contested_from
+    from contested
+    inner join components on contested.component_id = components.component_id
+),
+
+-- Both ends of a link stand on it as identifiers stand on an event.
+linked as (
+    select
+        links.event_id,
+        links.source_id as identifier_id,
+        links.occurred_at
+    from links
+    union
+    select
+        links.event_id,
+        links.target_id as identifier_id,
+        links.occurred_at
+    from links
+),
+
+carried as (
+    select
+        events.event_id,
+        events.occurred_at,
+        events.source,
+        events.message_id,
+        sightings.identifier_id,
+        replayed.component_id,
+        replayed.contested_from,
+        0 as is_forced
+    from replayed
+    inner join sightings on replayed.identifier_id = sightings.identifier_id
+    inner join events on sightings.event_id = events.event_id
+    union all
+    select
+        linked.event_id,
+        linked.occurred_at,
+        '' as source,
+        cast(linked.event_id as {{ dbt.type_string() }}) as message_id,
+        linked.identifier_id,
+        replayed.component_id,
+        replayed.contested_from,
+        1 as is_forced
+    from replayed
+    inner join linked on replayed.identifier_id = linked.identifier_id
 )
 
 select
-    events.event_id,
-    events.occurred_at,
-    events.source,
-    events.message_id,
-    event_identifiers.identifier_id,
-    event_identifiers.identifier_type,
-    event_identifiers.identifier_value,
+    {{ cdp_key(["cast(carried.event_id as " ~ dbt.type_string() ~ ")",
+        "cast(carried.is_forced as " ~ dbt.type_string() ~ ")"]) }} as step_id,
+    carried.event_id,
+    carried.occurred_at,
+    carried.source,
+    carried.message_id,
+    carried.is_forced,
+    carried.component_id,
+    carried.identifier_id,
+    nodes.identifier_type,
+    nodes.identifier_value,
     rules.priority,
     rules.limit_count,
     rules.limit_window,
-    settled.component_id as settled_number,
-    case when event_identifiers.occurred_at < contested.contested_from then 1 else 0 end
-        as is_settled
-from contested
-inner join components on contested.component_id = components.component_id
-inner join event_identifiers on components.identifier_id = event_identifiers.identifier_id
-inner join rules on event_identifiers.identifier_type = rules.identifier_type
-inner join events on event_identifiers.event_id = events.event_id
-left join settled on event_identifiers.identifier_id = settled.identifier_id
-where event_identifiers.dropped_reason is null
+    case when carried.occurred_at < carried.contested_from then 1 else 0 end as is_settled
+from carried
+inner join nodes on carried.identifier_id = nodes.identifier_id
+inner join rules on nodes.identifier_type = rules.identifier_type

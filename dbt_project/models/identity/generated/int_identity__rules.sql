@@ -9,7 +9,8 @@ select
     cast(1 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('email' as text) as identifier_type,
@@ -17,7 +18,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('android.id' as text) as identifier_type,
@@ -25,7 +27,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('android.idfa' as text) as identifier_type,
@@ -33,7 +36,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('android.push_token' as text) as identifier_type,
@@ -41,7 +45,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('anonymous_id' as text) as identifier_type,
@@ -49,7 +54,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('ga_client_id' as text) as identifier_type,
@@ -57,7 +63,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('ios.id' as text) as identifier_type,
@@ -65,7 +72,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('ios.idfa' as text) as identifier_type,
@@ -73,7 +81,8 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 union all
 select
     cast('ios.push_token' as text) as identifier_type,
@@ -81,5 +90,6 @@ select
     cast(5 as bigint) as limit_count,
     cast('ever' as text) as limit_window,
     cast(null as text) as shared_with,
-    cast(null as bigint) as shared_more_than
+    cast(null as bigint) as shared_more_than,
+    cast('3a481657a349' as text) as rules_hash
 {% endraw %}

@@ -1,0 +1,247 @@
+{#- How identity follows the change, so that a run costs what changed and not what there is.
+
+    Each run that extracts identifiers is a resolution, and has a number. Rows of the identity
+    tables carry the number of the resolution that wrote them, and int_identity__progress says
+    up to which each table has followed. A table that follows reads what the tables above it
+    wrote since then, forgets the rows that this touches and writes them anew, in one transaction
+    with its progress: a run that fails in between is made up for by the next one.
+
+    A table is rebuilt whole where that is not enough: it is new, a full refresh was asked for,
+    the rules are others than last time, a table above it was rebuilt, or the engine cannot
+    delete rows. Rebuilt or followed, the rows are the same. -#}
+
+{#- Up to where a table has followed: resolution, rebuilt_in, rules_hash; none when nowhere. -#}
+{%- macro cdp_progress_of(model_name) -%}
+    {%- set progress = ref('int_identity__progress') -%}
+    {%- if not execute or load_relation(progress) is none -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set rows = run_query("select resolution, rebuilt_in, rules_hash from " ~ progress
+        ~ " where model_name = '" ~ model_name ~ "' order by note_number desc limit 1").rows -%}
+    {%- if rows | length == 0 -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return({'resolution': rows[0][0], 'rebuilt_in': rows[0][1], 'rules_hash': rows[0][2]}) }}
+{%- endmacro -%}
+
+{#- What the present rules and the salt of profile ids hash to. -#}
+{%- macro cdp_rules_hash() -%}
+    {%- set rules = ref('int_identity__rules') -%}
+    {%- if not execute or load_relation(rules) is none -%}
+        {{ return('') }}
+    {%- endif -%}
+    {%- set found = run_query('select max(rules_hash) from ' ~ rules).columns[0].values()[0] -%}
+    {{ return(local_md5(found ~ ' ' ~ var('cdp_profile_id_salt', ''))) }}
+{%- endmacro -%}
+
+{#- Whether this table can follow the change in the tables above it. -#}
+{%- macro cdp_follows(upstreams) -%}
+    {%- set done = cdp.cdp_progress_of(this.identifier) -%}
+    {%- set rules_hash = cdp.cdp_rules_hash() -%}
+    {%- if not execute or done is none or done.rules_hash != rules_hash or should_full_refresh()
+        or target.type not in ('duckdb', 'postgres', 'redshift', 'snowflake', 'bigquery')
+        or load_relation(this) is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- for upstream in upstreams -%}
+        {%- set above = cdp.cdp_progress_of(upstream) -%}
+        {%- if above is none or above.rebuilt_in > done.resolution -%}
+            {{ return(false) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(true) }}
+{%- endmacro -%}
+
+{#- The last resolution that this table has followed. -#}
+{%- macro cdp_followed() -%}
+    {%- set done = cdp.cdp_progress_of(this.identifier) -%}
+    {{ return(done.resolution if done is not none else 0) }}
+{%- endmacro -%}
+
+{#- The number that this table's new rows carry: that of the tables above it, of which the one
+    that is furthest behind counts; a new number where there are none. -#}
+{%- macro cdp_resolution(upstreams) -%}
+    {%- set progress = ref('int_identity__progress') -%}
+    {%- if not execute or load_relation(progress) is none -%}
+        {{ return(1) }}
+    {%- endif -%}
+    {%- if upstreams | length == 0 -%}
+        {{ return(run_query('select coalesce(max(resolution), 0) + 1 from ' ~ progress)
+            .columns[0].values()[0]) }}
+    {%- endif -%}
+    {%- set found = namespace(least=none) -%}
+    {%- for upstream in upstreams -%}
+        {%- set above = cdp.cdp_progress_of(upstream) -%}
+        {%- set number = above.resolution if above is not none else 1 -%}
+        {%- if found.least is none or number < found.least -%}
+            {%- set found.least = number -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found.least) }}
+{%- endmacro -%}
+
+{#- For post_hook: note up to where this table has followed, in the transaction of its rows. -#}
+{%- macro cdp_note_progress(upstreams) -%}
+    {%- set progress = ref('int_identity__progress') -%}
+    {%- set resolution = cdp.cdp_resolution(upstreams) -%}
+    {%- set rebuilt_in = cdp.cdp_progress_of(this.identifier).rebuilt_in
+        if cdp.cdp_follows(upstreams) else resolution -%}
+    insert into {{ progress }} (note_number, model_name, resolution, rebuilt_in, rules_hash)
+    select
+        coalesce(max(progress.note_number), 0) + 1,
+        '{{ this.identifier }}',
+        {{ resolution }},
+        {{ rebuilt_in }},
+        '{{ cdp.cdp_rules_hash() }}'
+    from {{ progress }} as progress
+{%- endmacro -%}
+
+{#- For pre_hook of a table that does not follow in this run: its rows go. A relation that is
+    made anew has none to lose. -#}
+{%- macro cdp_forget_all(upstreams) -%}
+    {%- if is_incremental() and not cdp.cdp_follows(upstreams) -%}
+    delete from {{ this }}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- For pre_hook of the extraction: the identifiers of the events about to be forgotten, because
+    what they joined may come apart. Not when everything is resolved anew in any case. -#}
+{%- macro cdp_remember_forgotten(events, definition_hash) -%}
+    {%- set forgotten = ref('int_identity__forgotten') -%}
+    {%- if is_incremental() and cdp.cdp_follows([]) -%}
+    insert into {{ forgotten }} (identifier_id, resolution)
+    select distinct done.identifier_id, {{ cdp.cdp_resolution([]) }}
+    from {{ this }} as done
+    where done.event_id in (
+        select event_id from {{ events }} where {{ cdp.cdp_is_new_load(definition_hash) }}
+    )
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- The events of the loads that the extraction has not processed, with the resolution that
+    they are part of. -#}
+{%- macro cdp_new_evidence(events, definition_hash) -%}
+    select evidence.*, cast({{ cdp.cdp_resolution([]) }} as bigint) as resolution
+    from ({{ cdp.cdp_new_events(events, definition_hash) }}) as evidence
+{%- endmacro -%}
+
+{#- The identifiers whose edges may have changed since this table last followed: seen anew or no
+    longer, all that stood on an event with a value that became shared or ceased to be, and what
+    is linked with one that was touched. -#}
+{%- macro cdp_touched_identifiers() -%}
+    select nodes.identifier_id
+    from {{ ref('int_identity__nodes') }} as nodes
+    where nodes.resolution > {{ cdp_followed() }}
+    union
+    select others.identifier_id
+    from {{ ref('int_identity__shared') }} as flipped
+    inner join {{ ref('int_identity__event_identifiers') }} as carried
+        on flipped.identifier_id = carried.identifier_id
+    inner join {{ ref('int_identity__event_identifiers') }} as others
+        on carried.event_id = others.event_id
+    where flipped.resolution > {{ cdp_followed() }}
+    union
+    select links.source_id
+    from {{ ref('int_identity__links') }} as links
+    inner join {{ ref('int_identity__nodes') }} as nodes on links.target_id = nodes.identifier_id
+    where nodes.resolution > {{ cdp_followed() }}
+    union
+    select links.target_id
+    from {{ ref('int_identity__links') }} as links
+    inner join {{ ref('int_identity__nodes') }} as nodes on links.source_id = nodes.identifier_id
+    where nodes.resolution > {{ cdp_followed() }}
+{%- endmacro -%}
+
+{#- For pre_hook: the edges that are made anew. -#}
+{%- macro cdp_forget_touched_edges(upstreams) -%}
+    {%- if cdp_follows(upstreams) -%}
+    delete from {{ this }}
+    where
+        source_id in ({{ cdp_touched_identifiers() }})
+        and target_id in ({{ cdp_touched_identifiers() }})
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- The identifiers whose component was made anew, or that are gone, since this table last
+    followed: what tables at the grain of identifiers forget and write again. -#}
+{%- macro cdp_resolved_anew() -%}
+    select components.identifier_id
+    from {{ ref('int_identity__components') }} as components
+    where components.resolution > {{ cdp_followed() }}
+    union all
+    select nodes.identifier_id
+    from {{ ref('int_identity__nodes') }} as nodes
+    where
+        nodes.evidence_count = 0
+        and nodes.resolution > {{ cdp_followed() }}
+{%- endmacro -%}
+
+{#- For pre_hook: the rows of the identifiers that are resolved anew. -#}
+{%- macro cdp_forget_resolved_anew(upstreams) -%}
+    {%- if cdp_follows(upstreams) -%}
+    delete from {{ this }}
+    where identifier_id in ({{ cdp_resolved_anew() }})
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- For post_hook: the rows of the identifiers that nothing carries any more. -#}
+{%- macro cdp_forget_gone(upstreams) -%}
+    {%- if cdp_follows(upstreams) -%}
+    delete from {{ this }}
+    where identifier_id in (
+        select nodes.identifier_id
+        from {{ ref('int_identity__nodes') }} as nodes
+        where
+            nodes.evidence_count = 0
+            and nodes.resolution > {{ cdp_followed() }}
+    )
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- Materialises the connected components of the identifiers (macros/connected_components.sql),
+    whole, or where it follows only those that the model's SQL gives edges of. Components that
+    were found in one resolution are numbered apart from those of all others. -#}
+{%- materialization identity_components, default -%}
+    {%- set upstreams = ['int_identity__nodes', 'int_identity__edges'] -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set found = cdp_work_table(this, 'found') -%}
+    {%- set result = make_intermediate_relation(target_relation) -%}
+    {%- set resolution = cdp_resolution(upstreams) -%}
+    {%- set follows = cdp_follows(upstreams) -%}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- do cdp_components(found, sql, this) -%}
+    {%- set components -%}
+        select
+            f.identifier_id,
+            f.component_id + {{ resolution }} * cast(4294967296 as bigint) as component_id,
+            cast({{ resolution }} as bigint) as resolution
+        from {{ found }} as f
+    {%- endset -%}
+    {%- if config.get('contract').enforced -%}
+        {%- do get_assert_columns_equivalent(components) -%}
+    {%- endif -%}
+    {%- if follows -%}
+        {%- call statement() -%}
+            delete from {{ target_relation }}
+            where identifier_id in (select f.identifier_id from {{ found }} as f)
+        {%- endcall -%}
+        {%- call statement('main') -%} insert into {{ target_relation }} {{ components }} {%- endcall -%}
+    {%- else -%}
+        {%- do adapter.drop_relation(result) -%}
+        {%- call statement('main') -%} create table {{ result }} as {{ components }} {%- endcall -%}
+        {%- if existing is not none -%}
+            {%- do adapter.drop_relation(existing) -%}
+        {%- endif -%}
+        {%- do adapter.rename_relation(result, target_relation) -%}
+    {%- endif -%}
+    {%- do adapter.drop_relation(found) -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do persist_docs(target_relation, model) -%}
+    {{ adapter.commit() }}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+{%- endmaterialization -%}
