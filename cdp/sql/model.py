@@ -227,10 +227,11 @@ def _config_call(config: Mapping[str, Any]) -> str:
     return f"{{{{ config({arguments}) }}}}"
 
 
-def event_table_config(arguments: str) -> dict[str, Any]:
+def event_table_config(arguments: str, forget: str = "cdp_forget_new_events") -> dict[str, Any]:
     """The config of a model at event grain that grows by load (macros/cdp_new_events.sql).
 
-    `arguments` are those of the macros: the upstream ref and the definition's hash.
+    `arguments` are those of the macros: the upstream ref and the definition's hash; `forget` is
+    the macro of the hook.
     The hook runs before the transaction, because DuckDB refuses to add a column to a
     table that the same transaction deleted from. A run that dies in between loses
     nothing: loads whose rows are missing are processed by the next.
@@ -241,7 +242,7 @@ def event_table_config(arguments: str) -> dict[str, Any]:
         "incremental_strategy": "append",
         "on_schema_change": "append_new_columns",
         "pre_hook": {
-            "sql": "{{ cdp.cdp_forget_new_events(" + arguments + ") }}",
+            "sql": "{{ cdp." + forget + "(" + arguments + ") }}",
             "transaction": False,
         },
     }

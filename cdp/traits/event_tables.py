@@ -70,11 +70,11 @@ def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
             HASH,
         ),
         imports=(
-            Import("new_events", "{{ cdp.cdp_new_events(" + arguments + ") }}"),
+            Import("new_events", "{{ cdp.cdp_new_owned_events(" + arguments + ") }}"),
             Import.ref(OWNERS),
         ),
         body=lambda dialect: _body(event, properties, version, dialect),
-        config=event_table_config(arguments),
+        config=event_table_config(arguments, "cdp_forget_owned_events"),
     )
 
 

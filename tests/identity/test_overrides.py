@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -77,10 +78,20 @@ def test_a_blocked_value_joins_nobody_and_its_events_find_another_owner(
         _seen(1, "m2", ("email", "office@example.org"), ("anonymous_id", "a2")),
         _seen(2, "m3", ("user_id", "u1"), ("anonymous_id", "a1")),
     ]
-    load(project, "web", [_write(tmp_path / "events.ndjson", events)])
+    order = {
+        "messageId": "order",
+        "type": "track",
+        "event": "Order Completed",
+        "timestamp": "2026-01-02T00:00:00Z",
+        "anonymousId": "a2",
+        "properties": {"email": "office@example.org", "revenue": 5, "currency": "EUR"},
+    }
+    (tmp_path / "order.ndjson").write_text(json.dumps(order))
+    load(project, "web", [_write(tmp_path / "events.ndjson", events), tmp_path / "order.ndjson"])
     run(project)
     together = _graph(project)
     assert len(set(together.values())) == 1
+    assert _orders(project) == {together[("anonymous_id", "a2")]: 1}
 
     _declare(project, "block: {email: OFFICE@example.org}")
     run(project)
@@ -88,6 +99,7 @@ def test_a_blocked_value_joins_nobody_and_its_events_find_another_owner(
     assert ("email", "office@example.org") not in apart
     assert apart[("user_id", "u1")] == apart[("anonymous_id", "a1")]
     assert apart[("anonymous_id", "a2")] != apart[("anonymous_id", "a1")]
+    assert _orders(project) == {apart[("anonymous_id", "a2")]: 1}
     with open_warehouse(project, read_only=True) as warehouse:
         owned = dict(
             warehouse.rows(
@@ -104,6 +116,7 @@ def test_a_blocked_value_joins_nobody_and_its_events_find_another_owner(
     compile_here(project)
     run(project)
     assert _graph(project) == together
+    assert _orders(project) == {together[("anonymous_id", "a2")]: 1}
 
 
 def test_an_override_holds_from_its_moment_on(project: Project, tmp_path: Path) -> None:
@@ -267,6 +280,16 @@ def _graph(project: Project) -> dict[Node, UUID]:
                 "from main.identity_graph"
             )
         }
+
+
+def _orders(project: Project) -> dict[UUID, int]:
+    with open_warehouse(project, read_only=True) as warehouse:
+        return dict(
+            warehouse.rows(
+                "select canonical_profile_id, order_count from main.computed_traits "
+                "where order_count > 0"
+            )
+        )
 
 
 def _rebuilt_in(warehouse: Any) -> int:
