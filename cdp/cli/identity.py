@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,7 @@ FIELD_COLUMNS = (
     "format",
     "note",
 )
+PLAN_COLUMNS = ("section", "name", "before", "after", "identifiers")
 EFFECT_COLUMNS = (
     "rules",
     "identifiers",
@@ -75,6 +77,7 @@ def command() -> None:
       cdp identity explain jane@mail.example u_00352
       cdp identity hubs --show-values
       cdp identity suggest --write proposed.yml
+      cdp identity plan
     """
 
 
@@ -258,6 +261,35 @@ def suggest_command(
         text = identity_yaml(found)
         file.write_text(text, encoding="utf-8")
         say(f"wrote {file}: {_counted(len(found.rules), 'identifier type')}")
+
+
+@command.command("plan")
+@project_options
+@lock_option
+@format_option
+@click.option("--show-values", is_flag=True, help="Show the identifiers of the samples.")
+def plan(project: Project, lock_wait: float, output_format: str | None, show_values: bool) -> None:
+    """Show what the present rules and overrides would do to the profiles, and change nothing.
+
+    All evidence is resolved anew in a scratch database. The table has the number of profiles that
+    would be merged and split, the largest before and after, and twenty samples.
+
+    \b
+    Example:
+      cdp identity plan
+      cdp identity plan --show-values --format csv
+    """
+    from cdp.cli.compile import compile_project
+    from cdp.dbt import run_dbt
+    from cdp.identity.plan import compare, scratch_project, selection
+
+    with scratch_project(project) as scratch:
+        compile_project(scratch)
+        quiet = ["--quiet", "--log-level-file", "none"]
+        run_dbt(scratch, "run", [*quiet, *selection()], lock_wait_s=lock_wait)
+        lines = compare(project, scratch, show_values=show_values)
+    print_rows(PLAN_COLUMNS, [astuple(line) for line in lines], output_format)
+    say("nothing was changed; 'cdp build' applies the rules")
 
 
 def _effect_rows(found: Suggestion) -> list[tuple[Any, ...]]:
