@@ -41,6 +41,7 @@ GROUPS = (
             "identity_graph",
             "identity_decisions",
             "identity_quality",
+            "identity_overrides",
             "profile_merges",
             "profile_id_changes",
             "user_identifiers",
