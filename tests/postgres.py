@@ -17,15 +17,24 @@ from cdp.warehouse import open_warehouse
 from tests.projects import compile_here, new_project
 
 SCHEMA = "cdp_test"
+# Tests run side by side, and each project takes the schema `raw` too.
+DATABASE = f"cdp_test_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 
 
 def connect() -> Any:
-    """A connection to the server, whose schemas of tests are dropped; skips without one."""
+    """A connection to this worker's database on the server, emptied; skips without a server."""
     address = os.environ.get("CDP_TEST_POSTGRES")
     if not address:
         pytest.skip("CDP_TEST_POSTGRES names no server")
     psycopg2 = pytest.importorskip("psycopg2")
-    connection = psycopg2.connect(address)
+    server = psycopg2.connect(address)
+    server.autocommit = True
+    with server.cursor() as cursor:
+        cursor.execute("select 1 from pg_database where datname = %s", [DATABASE])
+        if cursor.fetchone() is None:
+            cursor.execute(f"create database {DATABASE}")
+    server.close()
+    connection = psycopg2.connect(address, dbname=DATABASE)
     connection.autocommit = True
     with connection.cursor() as cursor:
         for schema in (SCHEMA, f"{SCHEMA}_internal", f"{SCHEMA}_ops"):
@@ -45,7 +54,7 @@ def two_dialects(folder: Path) -> Project:
         "port": parts.port,
         "user": parts.username,
         "password": parts.password or "",
-        "dbname": parts.path.lstrip("/"),
+        "dbname": DATABASE,
         "schema": SCHEMA,
         "threads": 2,
     }

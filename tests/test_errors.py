@@ -49,7 +49,7 @@ def test_all_mistakes_of_a_file_come_together_in_the_order_of_the_lines(tmp_path
         "   5 |     paths: [groupId]\n"
         "help: start with userId, anonymousId, previousId, traits., properties. or context.\n\n"
         "error[unknown-value]: 'lowercase' is not a normalizer\n"
-        f"  --> {file}:8:16\n"
+        f"  --> {file}:8:17\n"
         "   8 |     normalize: [lowercase]\n"
         "help: did you mean 'lower'?\n\n"
         "error[duplicate-name]: identifier 'email' is defined twice\n"

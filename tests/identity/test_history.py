@@ -38,7 +38,8 @@ def test_ids_that_change_are_recorded_and_resolve(project: Project, tmp_path: Pa
         file.write_text(text)
         load(project, "web", [file])
         run(project, *MODELS)
-    build(project, "--full-refresh", *MODELS, "--exclude-resource-type", "unit_test")
+    only = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
+    build(project, "--full-refresh", *MODELS, *only)
     first, second, third = profile_id(A1), profile_id(A2), profile_id(U2)
     with open_warehouse(project, read_only=True) as warehouse:
         changes = warehouse.rows(

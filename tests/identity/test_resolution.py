@@ -132,7 +132,7 @@ def _rebuilt_in(project: Project) -> set[int]:
         "select model_name, max_by(rebuilt_in, note_number) "
         "from main_internal.int_identity__progress group by model_name",
     )
-    assert len(rows) == 8
+    assert len(rows) == 9
     return {number for _, number in rows}
 
 

@@ -271,7 +271,7 @@ help: leave out line breaks, control characters and the word 'endraw'""",
 error[unknown-key]: trait 'total' has no setting 'event'
   --> definitions/traits/orders.yml:9:5
    9 |     event: Order Completed
-help: one of 'default', 'description', 'eligible', 'formula', 'name', 'type'""",
+help: did you mean 'level'?""",
     ),
     "too_many_parts": (
         """\

@@ -154,7 +154,7 @@ help: add a line 'column: ...'
 error[unknown-key]: trait 'tickets' has no setting 'property'
   --> definitions/traits/orders.yml:7:5
    7 |     property: score
-help: one of 'aggregate', 'column', 'default', 'description', 'eligible', 'every', 'gap', 'identifier', 'minimum_frequency', 'model' and 7 more""",
+help: one of 'aggregate', 'column', 'default', 'description', 'eligible', 'every', 'gap', 'identifier', 'level', 'minimum_frequency' and 8 more""",
     ),
     "no_aggregate": (
         """\
