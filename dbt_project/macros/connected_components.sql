@@ -2,8 +2,8 @@
 
     The model's SQL gives the edges: two columns, source_id and target_id, of any type. An edge
     from a node to itself only says that there is the node. The table has one row a node:
-    identifier_id and component_id, a number that is the same for two nodes exactly when a path
-    joins them, and that means nothing else.
+    identifier_id and component_id, a number from 0 to 2^62 - 1 that is the same for two nodes
+    exactly when a path joins them, and that means nothing else.
 
     The method is randomised contraction (Bögeholz, Brand and Todor, "In-database connected
     component analysis", ICDE 2020), in set operations that every engine has. In a round each
@@ -16,10 +16,9 @@
     Three things make it fast:
 
     1. Nodes are known by a code, 62 bits of a hash, from the first statement on: the engine
-       groups and joins numbers, and no dictionary has to be made and joined first. The
-       first rewriting looks whether each code met the identifier it was made from. If two
-       identifiers share a code, which ten million do once in 90,000 times, all begins again
-       with other codes.
+       groups and joins numbers, and no dictionary has to be made and joined first. If two
+       identifiers share a code, which ten million do once in 90,000 times, the first statement
+       shows it, and all begins again with other codes.
     2. Codes are random, so the first order is that of the codes themselves.
     3. An order serves two rounds. The first leaves around the least leaf of a star those that
        come before its centre; with the same order the second ends it, with another it would
@@ -87,50 +86,88 @@
     }) }}
 {%- endmacro -%}
 
+{#- A table for the time of a materialisation. On DuckDB a temporary one: its file would keep
+    the room that scratch tables once took. -#}
 {%- macro cdp_work_table(relation, suffix) -%}
-    {{ return(relation.incorporate(path={'identifier': relation.identifier ~ '__' ~ suffix},
-        type='table')) }}
+    {%- set path = {'identifier': relation.identifier ~ '__' ~ suffix} -%}
+    {%- if target.type == 'duckdb' -%}
+        {%- do path.update({'database': 'temp', 'schema': 'main'}) -%}
+    {%- endif -%}
+    {{ return(relation.incorporate(path=path, type='table')) }}
+{%- endmacro -%}
+
+{%- macro cdp_create_table(relation, sql) -%}
+    {%- set kind = 'temporary table' if relation.database == 'temp' else 'table' -%}
+    {{ return('create ' ~ kind ~ ' ' ~ relation ~ ' as ' ~ sql) }}
 {%- endmacro -%}
 
 {%- macro cdp_replace_table(relation, sql) -%}
     {%- do adapter.drop_relation(relation) -%}
-    {%- call statement() -%} create table {{ relation }} as {{ sql }} {%- endcall -%}
+    {%- call statement() -%} {{ cdp_create_table(relation, sql) }} {%- endcall -%}
 {%- endmacro -%}
 
-{#- The first round: the table of nodes (id, code, label) and that of the contracted edges. False
-    where two identifiers share a code. -#}
-{%- macro cdp_first_round(edges, nodes, contracted, attempt) -%}
-    {%- set source_code = cdp_node_code('e.source_id', attempt) -%}
-    {%- set target_code = cdp_node_code('e.target_id', attempt) -%}
-    {%- set choose -%}
-        select
-            both_ways.id,
-            {{ cdp_node_code('both_ways.id', attempt) }} as code,
-            least({{ cdp_node_code('both_ways.id', attempt) }}, min(both_ways.neighbour)) as label
-        from (
-            select e.source_id as id, {{ target_code }} as neighbour from {{ edges }} as e
-            union all
-            select e.target_id as id, {{ source_code }} as neighbour from {{ edges }} as e
-        ) as both_ways
-        group by both_ways.id
-    {%- endset -%}
-    {%- do cdp_replace_table(nodes, choose) -%}
-    {#- The loops go by a difference: as `s.label <> t.label` DuckDB takes the condition for
-        a join, and joins the nodes by it before it looks at the edges. -#}
+{#- Edges between representatives. Only nodes that are not their own are looked up. The loops
+    go by a difference: as `a <> b` DuckDB takes the condition for a join. -#}
+{%- macro cdp_rewrite(contracted, pairs, reps) -%}
     {%- set rewrite -%}
-        select distinct
-            case
-                when s.id = e.source_id and t.id = e.target_id then s.label
-                else -1
-            end as a,
-            t.label as b
-        from {{ edges }} as e
-        inner join {{ nodes }} as s on {{ source_code }} = s.code
-        inner join {{ nodes }} as t on {{ target_code }} = t.code
-        where s.label - t.label <> 0 or s.id <> e.source_id or t.id <> e.target_id
+        select distinct coalesce(s.label, e.a) as a, coalesce(t.label, e.b) as b
+        from ({{ pairs }}) as e
+        left join (
+            select r.node, r.label from {{ reps }} as r where r.node - r.label <> 0
+        ) as s on e.a = s.node
+        left join (
+            select r.node, r.label from {{ reps }} as r where r.node - r.label <> 0
+        ) as t on e.b = t.node
+        where coalesce(s.label, e.a) - coalesce(t.label, e.b) <> 0
     {%- endset -%}
     {%- do cdp_replace_table(contracted, rewrite) -%}
-    {{ return(cdp_scalar('select count(*) from ' ~ contracted ~ ' as e where e.a = -1') == 0) }}
+{%- endmacro -%}
+
+{#- The first round, which makes the table of nodes (id, node, label) too. False where two
+    identifiers share a code. -#}
+{%- macro cdp_first_round(edges, nodes, contracted, attempt) -%}
+    {%- set source -%} {{ cdp_node_code('e.source_id', attempt) }} {%- endset -%}
+    {%- set target -%} {{ cdp_node_code('e.target_id', attempt) }} {%- endset -%}
+    {%- set kind = adapter.get_columns_in_relation(edges)[0].dtype -%}
+    {%- set choose -%}
+        select
+            both_ways.node,
+            {{ cdp_extreme_id('min', kind) }} as id,
+            least(both_ways.node, min(both_ways.neighbour)) as label,
+            case
+                when {{ cdp_extreme_id('min', kind) }} = {{ cdp_extreme_id('max', kind) }} then 0
+                else 1
+            end as is_shared
+        from (
+            select e.source_id as id, {{ source }} as node, {{ target }} as neighbour
+            from {{ edges }} as e
+            union all
+            select e.target_id as id, {{ target }} as node, {{ source }} as neighbour
+            from {{ edges }} as e
+            where e.source_id <> e.target_id
+        ) as both_ways
+        group by both_ways.node
+    {%- endset -%}
+    {%- do cdp_replace_table(nodes, choose) -%}
+    {%- if cdp_scalar('select count(*) from ' ~ nodes ~ ' as n where n.is_shared = 1') > 0 -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set pairs -%}
+        select {{ source }} as a, {{ target }} as b
+        from {{ edges }} as e
+        where e.source_id <> e.target_id
+    {%- endset -%}
+    {%- do cdp_rewrite(contracted, pairs, nodes) -%}
+    {{ return(true) }}
+{%- endmacro -%}
+
+{#- PostgreSQL has no least UUID. -#}
+{%- macro cdp_extreme_id(extreme, kind) -%}
+    {%- if target.type == 'postgres' -%}
+        cast({{ extreme }}(cast(both_ways.id as text)) as {{ kind }})
+    {%- else -%}
+        {{ extreme }}(both_ways.id)
+    {%- endif -%}
 {%- endmacro -%}
 
 {%- macro cdp_next_round(edges, reps, contracted, order) -%}
@@ -154,14 +191,7 @@
         ) as chosen
     {%- endset -%}
     {%- do cdp_replace_table(reps, choose) -%}
-    {%- set rewrite -%}
-        select distinct s.label as a, t.label as b
-        from {{ edges }} as e
-        inner join {{ reps }} as s on e.a = s.node
-        inner join {{ reps }} as t on e.b = t.node
-        where s.label - t.label <> 0
-    {%- endset -%}
-    {%- do cdp_replace_table(contracted, rewrite) -%}
+    {%- do cdp_rewrite(contracted, 'select d.a, d.b from ' ~ edges ~ ' as d', reps) -%}
     {%- do adapter.drop_relation(edges) -%}
 {%- endmacro -%}
 
@@ -209,7 +239,9 @@
         {%- set compose -%}
             select m.node, coalesce(l.label, m.label) as label
             from {{ reps }} as m
-            left join {{ later }} as l on m.label = l.node
+            left join (
+                select r.node, r.label from {{ later }} as r where r.node - r.label <> 0
+            ) as l on m.label = l.node
         {%- endset -%}
         {%- do cdp_replace_table(composed, compose) -%}
         {%- do adapter.drop_relation(later) -%}
@@ -222,7 +254,9 @@
         {%- if state.rounds > 1 -%}
         select n.id as identifier_id, coalesce(l.label, n.label) as component_id
         from {{ nodes }} as n
-        left join {{ labels }} as l on n.label = l.node
+        left join (
+            select r.node, r.label from {{ labels }} as r where r.node - r.label <> 0
+        ) as l on n.label = l.node
         {%- else -%}
         select n.id as identifier_id, n.label as component_id from {{ nodes }} as n
         {%- endif -%}

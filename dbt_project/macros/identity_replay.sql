@@ -226,7 +226,7 @@
 {%- endmacro -%}
 
 {%- macro cdp_new_table(relation, sql) -%}
-    {{ return(['drop table if exists ' ~ relation, 'create table ' ~ relation ~ ' as ' ~ sql]) }}
+    {{ return(['drop table if exists ' ~ relation, cdp_create_table(relation, sql)]) }}
 {%- endmacro -%}
 
 {#- Statements one after another; in one call where the engine takes several, for a round of

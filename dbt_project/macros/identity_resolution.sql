@@ -213,10 +213,17 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- do cdp_components(found, sql, this) -%}
+    {#- Built whole, numbers are not negative. Followed, they are negative and count within
+        their resolution: no later number meets an earlier one. -#}
     {%- set components -%}
         select
             f.identifier_id,
-            f.component_id + {{ resolution }} * cast(4294967296 as bigint) as component_id,
+            {%- if follows %}
+            -({{ resolution }} * cast(4294967296 as bigint)
+                + dense_rank() over (order by f.component_id)) as component_id,
+            {%- else %}
+            f.component_id,
+            {%- endif %}
             cast({{ resolution }} as bigint) as resolution
         from {{ found }} as f
     {%- endset -%}
