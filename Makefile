@@ -36,6 +36,9 @@ compile: $(VENV)/.installed ## Write the generated models of dbt_project
 bench: $(VENV)/.installed-dev ## One million events beside a hand-written script
 	$(BIN)/python -m bench.pipeline
 
+bench-graph: $(VENV)/.installed-dev ## Components of ten million edges beside scipy and others
+	$(BIN)/python -m bench.graph
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-duckdb2 demo dist dbt_project/target dbt_project/logs
 
@@ -50,4 +53,4 @@ $(VENV)/.installed-dev: pyproject.toml .ci/constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --constraint .ci/constraints.txt "duckdb==$(DUCKDB)" --editable ".[dev]"
 	touch $@ $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-duckdb2 check compile bench clean
+.PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph clean

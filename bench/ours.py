@@ -51,7 +51,7 @@ def run(folder: Path, events: Path, as_of: str, with_tests: bool) -> Phases:
         import dbt.cli.main  # noqa: F401
     with phases.measure("dbt run"):
         _dbt(project, "run", as_of)
-    phases.notes["dbt"] = _dbt_times(project)
+    phases.notes["dbt"] = dbt_times(project)
     with phases.measure("publish"), open_warehouse(project) as warehouse:
         publish(project, warehouse)
     for sync in SYNCS:
@@ -77,7 +77,7 @@ def _dbt(project: Project, command: str, as_of: str) -> None:
     run_dbt(project, command, ["--quiet", "--log-format-file", "json", "--vars", variables])
 
 
-def _dbt_times(project: Project) -> dict[str, Any]:
+def dbt_times(project: Project) -> dict[str, Any]:
     """Seconds of dbt's last run.
 
     `span_s` is from the first model's start to the last one's end; `busy_s` of that with a

@@ -137,7 +137,7 @@ def print_report(runs: Runs) -> None:
         f"{'gzip' if runs.packed else 'plain'}; median of {len(runs.ours)}; "
         + ", ".join(f"{name} {value}" for name, value in machine().items()),
         "",
-        *_table(
+        *table(
             ("seconds", "ours", "by hand"),
             [
                 *((name, *map(_number, pair)) for name, pair in found["rows"].items()),
@@ -147,7 +147,7 @@ def print_report(runs: Runs) -> None:
             ],
         ),
         "",
-        *_table(
+        *table(
             ("ours / by hand", "seconds", "ratio"),
             [
                 (name, _number(seconds), f"{found['ratios'][name]:.1f}")
@@ -155,7 +155,7 @@ def print_report(runs: Runs) -> None:
             ],
         ),
         "",
-        *_table(
+        *table(
             ("model", "in the warehouse, s", "with dbt's work, s"),
             [(name, _number(sql), _number(wall)) for name, sql, wall in found["nodes"]],
         ),
@@ -199,7 +199,7 @@ def _nodes(runs: Sequence[Phases]) -> list[tuple[str, float, float]]:
     return sorted(found, key=lambda row: -row[1])[:NODES_SHOWN]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [
         "| " + " | ".join(head) + " |",
         "|---" + "|---:" * (len(head) - 1) + "|",

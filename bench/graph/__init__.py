@@ -1,0 +1,1 @@
+"""Benchmark of the identity graph: our contraction beside scipy and the neighbours' methods."""
