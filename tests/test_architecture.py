@@ -19,7 +19,8 @@ LAYERS: dict[str, float] = {
     # 2: definitions read into specs, and the checks across them
     "loader.spec": 2, "identity.fields": 2, "identity.spec": 2,
     "identity.overrides": 2, "traits.aggregates": 2,
-    "traits.spec": 2, "audiences.spec": 2, "entities.spec": 2, "profiles.spec": 2,
+    "traits.spec": 2, "audiences.spec": 2, "audiences.alerts": 2,
+    "entities.spec": 2, "profiles.spec": 2,
     "identity.normalize": 2, "records.spec": 2, "records.check": 2.5,
     "destinations.template": 2, "destinations.manifest": 2, "destinations.spec": 2,
     "syncs.spec": 2, "traits.check": 2.5, "audiences.check": 2.5, "entities.check": 2.5,

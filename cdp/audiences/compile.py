@@ -8,11 +8,13 @@ catalogue in, models out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from sqlglot import exp, select
 
+from cdp.audiences.alerts import Alert
 from cdp.audiences.spec import (
     All,
     Any,
@@ -139,20 +141,47 @@ class _Compiler:
 
 def _defined(audiences: Sequence[Audience]) -> GeneratedModel:
     def body(dialect: str) -> exp.Query:
-        rows = [select(_name(one.name, dialect)) for one in audiences]
-        return _union(rows, select(_name("", dialect)).where(exp.false()))
+        rows = [select(*_defined_columns(one.name, one.alert, dialect)) for one in audiences]
+        return _union(rows, select(*_defined_columns("", None, dialect)).where(exp.false()))
 
     return GeneratedModel(
         name=DEFINED,
         folder="audiences",
         definitions=tuple(definition_path(one.path) for one in audiences),
         description="One row an audience that is defined, so that a removed one can be told "
-        "from an empty one.",
-        columns=(Column("audience_name", "string", "The audience."),),
-        imports=(),
+        "from an empty one, with the limits of its alert.",
+        columns=(
+            Column("audience_name", "string", "The audience."),
+            Column("alert_change", "decimal", "The greatest change of its size, in percent."),
+            Column("alert_minimum", "integer", "The fewest members."),
+            Column("alert_maximum", "integer", "The most members."),
+        ),
+        # Nothing of them is read; with them this is built whenever the members are, even when
+        # somebody builds a part of the project.
+        imports=tuple(Import.ref(model_name(one.name)) for one in audiences),
         body=body,
-        config={"materialized": "view", "schema": "internal"},
+        config={"materialized": "table", "schema": "internal"},
     )
+
+
+def _defined_columns(name: str, alert: Alert | None, dialect: str) -> list[exp.Expr]:
+    limits = alert or Alert()
+    values: dict[str, tuple[str, Decimal | int | None]] = {
+        "alert_change": ("decimal", limits.change),
+        "alert_minimum": ("integer", limits.minimum),
+        "alert_maximum": ("integer", limits.maximum),
+    }
+    return [
+        _name(name, dialect),
+        *(
+            cast(_number(value), kind, dialect).as_(column)
+            for column, (kind, value) in values.items()
+        ),
+    ]
+
+
+def _number(value: Decimal | int | None) -> exp.Expr:
+    return exp.null() if value is None else exp.Literal.number(str(value))
 
 
 def _members(audiences: Sequence[Audience]) -> GeneratedModel:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cdp.audiences.alerts import Alert, read_alert
 from cdp.errors import Location, Problems, suggest
 from cdp.sql.events import EventQuery, read_event_query, read_operator
 from cdp.sql.operators import OPERATORS
@@ -84,6 +85,7 @@ class Audience:
     who: Condition
     path: Path = field(compare=False)
     location: Location = field(compare=False)
+    alert: Alert | None = None
 
 
 def leaves(condition: Condition) -> Iterator[TraitTest | Did | InAudience]:
@@ -110,12 +112,13 @@ def read_audience(path: Path, problems: Problems) -> Audience | None:
     description = read_description(section, problems)
     include_anonymous = section.boolean("include_anonymous")
     node = section.node("who", required=True)
+    alert = read_alert(section, problems)
     section.finish()
     reader = _Reader(section.what, problems)
     who = reader.read(node, 1) if node is not None else None
     if who is None or len(problems.found) > before:
         return None
-    return Audience(name, description, include_anonymous, who, path, section.location)
+    return Audience(name, description, include_anonymous, who, path, section.location, alert)
 
 
 def _check_name(name: str, path: Path, section: Section, problems: Problems) -> None:

@@ -238,6 +238,76 @@ error[audience-cycle]: audiences depend on each other in a circle: 'a' -> 'a'
    3 | who: {audience: a}
 help: take one of these conditions out, or repeat its conditions instead of naming it""",
     ),
+    "alert_without_percent": (
+        {
+            "audiences/vips.yml": """\
+name: vips
+description: Best.
+alert: {change: 20, minimum: -1, maximums: 5}
+who: {did: E}
+""",
+        },
+        """\
+error[invalid-percentage]: the alert of audience 'vips' has the change '20'
+  --> definitions/audiences/vips.yml:3:17
+   3 | alert: {change: 20, minimum: -1, maximums: 5}
+help: write a number and a percent sign, such as 20%
+
+error[out-of-range]: 'minimum' of the alert of audience 'vips' is -1
+  --> definitions/audiences/vips.yml:3:30
+   3 | alert: {change: 20, minimum: -1, maximums: 5}
+help: use 0 or more
+
+error[unknown-key]: the alert of audience 'vips' has no setting 'maximums'
+  --> definitions/audiences/vips.yml:3:34
+   3 | alert: {change: 20, minimum: -1, maximums: 5}
+help: did you mean 'maximum'?""",
+    ),
+    "alert_upside_down": (
+        {
+            "audiences/vips.yml": """\
+name: vips
+description: Best.
+alert: {minimum: 6, maximum: 5}
+who: {did: E}
+""",
+        },
+        """\
+error[impossible-alert]: the alert of audience 'vips' has the minimum 6, which is above its maximum 5
+  --> definitions/audiences/vips.yml:3:18
+   3 | alert: {minimum: 6, maximum: 5}
+help: exchange the two""",
+    ),
+    "empty_alert": (
+        {
+            "audiences/vips.yml": """\
+name: vips
+description: Best.
+alert: {}
+who: {did: E}
+""",
+        },
+        """\
+error[impossible-alert]: the alert of audience 'vips' says nothing
+  --> definitions/audiences/vips.yml:3:8
+   3 | alert: {}
+help: write a limit into it, such as {change: 20%} or {minimum: 100}""",
+    ),
+    "alert_too_large": (
+        {
+            "audiences/vips.yml": """\
+name: vips
+description: Best.
+alert: {maximum: 99999999999999999999}
+who: {did: E}
+""",
+        },
+        """\
+error[out-of-range]: 'maximum' of the alert of audience 'vips' is 99999999999999999999
+  --> definitions/audiences/vips.yml:3:18
+   3 | alert: {maximum: 99999999999999999999}
+help: use 1000000000000 or less""",
+    ),
     "no_who": (
         {
             "audiences/a.yml": """\

@@ -122,6 +122,7 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
 ) -> None:
     history = History()
     entries: dict[tuple[str, str], int] = {}
+    counts: dict[tuple[str, int], tuple[int, int, int]] = {}
     for day, (merges, members, defined) in enumerate(days):
         history.build(sorted(members), merges, sorted(defined))
         # The oracle: open entries by written id, carried, then compared with the members.
@@ -131,6 +132,14 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
             if (audience, merges.get(one, "")) in members
         }
         covered = {(audience, merges[one]) for audience, one in open_now}
+        # Members, not the ids that entered, are counted; those who merge are one.
+        left = {(audience, merges.get(one, one)) for audience, one in entries.keys() - open_now}
+        for audience in defined | {name for name, _ in left}:
+            counts[audience, day] = (
+                sum(name == audience for name, _ in members),
+                sum(name == audience for name, _ in members - covered),
+                sum(name == audience for name, _ in left),
+            )
         entries = open_now | {member: day for member in members if member not in covered}
         expected: dict[tuple[str, str], int] = {}
         for (audience, one), entered in entries.items():
@@ -139,4 +148,12 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
         assert set(expected) == members
         assert history.memberships() == expected
         assert history.build_again(sorted(members), merges, sorted(defined)) == []
+        assert history.sizes() == counts
     history.close()
+
+
+def test_a_second_run_at_the_same_moment_replaces_its_sizes(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    history.build([("vip", "a"), ("vip", "b")], NOBODY_MERGED, ["vip"])
+    history.build_again([("vip", "a"), ("vip", "b"), ("vip", "c")], NOBODY_MERGED, ["vip"])
+    assert history.sizes() == {("vip", 0): (1, 1, 0), ("vip", 1): (3, 2, 0)}

@@ -53,10 +53,34 @@ class History:
         self.connection.execute(append if exists else create)
         query = _render("audience_memberships", is_incremental=False)
         self.connection.execute(f"create or replace table audience_memberships as {query}")
+        self._count()
         return self.connection.execute(
             "select audience_name, canonical_profile_id, transition, reason from appended "
             "order by all"
         ).fetchall()
+
+    def _count(self) -> None:
+        """What dbt's delete+insert does with the rows of a run."""
+        query = _render("audience_sizes", is_incremental=True)
+        if not self._exists("audience_sizes"):
+            self.connection.execute(f"create table audience_sizes as {query}")
+            return
+        self.connection.execute(f"create or replace table counted as {query}")
+        self.connection.execute(
+            "delete from audience_sizes where (audience_name, as_of) in "
+            "(select (c.audience_name, c.as_of) from counted as c)"
+        )
+        self.connection.execute("insert into audience_sizes from counted")
+
+    def sizes(self) -> dict[tuple[str, int], tuple[int, int, int]]:
+        """Members, entries and exits by audience and day."""
+        rows = self.connection.execute(
+            "select audience_name, as_of, member_count, entered_count, exited_count "
+            "from audience_sizes"
+        ).fetchall()
+        found = {(name, (at - START).days): tuple(counts) for name, at, *counts in rows}
+        assert len(found) == len(rows), "one row an audience and run"
+        return found
 
     @property
     def today(self) -> datetime:
