@@ -7,7 +7,7 @@ said; `retry` means surely not taken; `unknown` means that it may have been.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,11 +17,29 @@ ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
 
 @dataclass(frozen=True)
 class OutgoingRow:
-    """One row to send. `fields` is empty for a removal."""
+    """One row to send. `fields` is empty for a removal.
+
+    `remote_id` is the destination's own id, where it ever gave one.
+    """
 
     operation: str
     key: str
     fields: Mapping[str, Any]
+    remote_id: str = ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a sync asks of its destination.
+
+    `object` may be empty where there is only one; `key` is the field (or column)
+    that the rows' keys are from; `sent_as` has the destination's names of fields.
+    """
+
+    object: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
+    sent_as: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one row. `reason` is redacted.
+    """What became of one row. `reason` is redacted; `remote_id` is the destination's own id.
 
     `may_have_arrived`: an earlier try, whose answer was lost, may have been applied.
     """
@@ -52,6 +70,7 @@ class Outcome:
     code: str = ""
     reason: str = ""
     may_have_arrived: bool = False
+    remote_id: str = ""
 
     def doubted(self) -> Outcome:
         """The outcome when an earlier try may have been applied."""

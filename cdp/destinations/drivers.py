@@ -6,21 +6,29 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cdp.destinations.delivery import Driver
+from cdp.destinations.delivery import Driver, Target
 from cdp.destinations.spec import Destination
 
 
 def open_driver(
-    destination: Destination, project_folder: Path, sleep: Callable[[float], None] = time.sleep
+    destination: Destination,
+    project_folder: Path,
+    sleep: Callable[[float], None] = time.sleep,
+    target: Target | None = None,
+    shared_folder: Path | None = None,
 ) -> Driver:
     """The driver, with its secrets resolved; close it after use.
 
-    Raises RunError when a secret is missing.
+    `shared_folder` is where what several syncs share is kept: the rate limits of
+    an account. Raises RunError when a secret is missing.
     """
     if destination.manifest.http is not None:
         from cdp.destinations.http import HttpDriver
 
-        return HttpDriver(destination, sleep)
+        limits = None
+        if shared_folder is not None and destination.manifest.http.limits:
+            limits = shared_folder / f"{destination.name}.limits"
+        return HttpDriver(destination, target, sleep, limits)
     from cdp.destinations.files import FileDriver
 
     return FileDriver(destination, project_folder)

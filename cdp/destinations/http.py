@@ -1,297 +1,362 @@
 """The HTTP engine: any destination that a manifest describes.
 
-Owns building requests from a manifest's templates, authentication, signing,
-idempotency keys and the reading of replies. Nothing in here knows a vendor.
-Errors name the destination and a status, never an address, a body or a secret.
+Owns the order of things around one batch: shaping rows, rate limits, looking up
+ids, the request, tries, a new token, reading the reply. Nothing in here knows a
+vendor. Errors name the destination and a status, never an address, a body or a
+secret.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 
+from cdp.destinations.auth import Auth, TokenRefused
 from cdp.destinations.delivery import (
-    ACCEPTED,
     REJECTED,
     RETRY,
     UNKNOWN,
     Batch,
     Outcome,
-    OutgoingRow,
     Refused,
     Stop,
+    Target,
 )
-from cdp.destinations.manifest import Http, Operation, RowResults
-from cdp.destinations.retry import TryAgain, call_with_retries, parse_retry_after
-from cdp.destinations.secrets import redact, resolve_settings
+from cdp.destinations.limits import RateLimits
+from cdp.destinations.lookup import find_ids
+from cdp.destinations.manifest import ENDPOINT, Http, Object, Operation
+from cdp.destinations.manifest.objects import OPERATIONS, Request
+from cdp.destinations.reply import (
+    FatalReply,
+    Outcomes,
+    TokenExpired,
+    check_answer,
+    find_rule,
+    parse_body,
+    read_reply,
+)
+from cdp.destinations.request import Requests
+from cdp.destinations.retry import LONGEST_RETRY_AFTER_S, TryAgain, call_with_retries
+from cdp.destinations.rows import Row, Shaper, batch_scope
+from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
-
-LONGEST_REPLY_BYTES = 4_000_000
-MOST_REDIRECTS = 3
-GIVE_UP_AFTER = 3
-_NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_BAD_REQUEST = (
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-    UnicodeError,
+from cdp.destinations.transport import (
+    BadAddress,
+    PrivateAddress,
+    RedirectRefused,
+    Transport,
 )
-# A proxy of the environment is for what is outside this machine.
-_NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
-_SURELY_NOT_APPLIED = (425, 429)
+
+GIVE_UP_AFTER = 3
+MOST_RESENDS = 5
+T = TypeVar("T")
 
 
 class HttpDriver:
-    """Sends batches as the destination's manifest says. `sleep` waits between tries, in seconds."""
+    """Sends batches as the destination's manifest says.
+
+    `sleep` waits between tries, in seconds; `limits_file` is where the rate limits
+    of an account are shared; `transport` replaces the network in tests.
+    """
 
     snapshot_format: str | None = None
 
     def __init__(
-        self, destination: Destination, sleep: Callable[[float], None] = time.sleep
+        self,
+        destination: Destination,
+        target: Target | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        limits_file: Path | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         http = destination.manifest.http
+        target = target or Target()
+        shape = destination.manifest.object(target.object)
         assert http is not None
+        assert shape is not None
         self._http: Http = http
-        self._destination = destination
+        self._object: Object = shape
+        self._name = destination.name
+        settings = resolve_settings(destination)
+        self._shaper = Shaper(shape, target)
         self._scope: dict[str, Any] = {
-            "settings": resolve_settings(destination),
+            "settings": settings,
             "destination": destination.name,
+            "object": shape.name,
+            "options": target.options,
+            "key": self._shaper.key_scope,
         }
         self._secrets = [
-            self._scope["settings"][name]
+            settings[name]
             for name, setting in destination.manifest.settings.items()
             if setting.type in ("secret", "url")
         ]
         self._sleep = sleep
         self._failed_in_a_row = 0
-        self._client = httpx.Client(
-            timeout=http.timeout_s, follow_redirects=False, mounts=_NO_PROXY
-        )
-        self.is_idempotent = destination.manifest.is_idempotent
+        self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), transport)
+        self._auth = Auth(http.auth, self._scope, self._transport)
+        self._requests = Requests(http, self._auth, self._scope)
+        self._limits = RateLimits(http.limits, limits_file)
+        self._operations = {
+            name: self._filled(shape.serving(name)) for name in OPERATIONS if shape.serves(name)
+        }
+        self.is_idempotent = shape.is_idempotent
 
     def close(self) -> None:
-        self._client.close()
+        self._transport.close()
+        self._limits.close()
 
     def lane(self, operation: str) -> int:
-        return self._http.operations.index(self._http.serving(operation))
+        return self._object.operations.index(self._object.serving(operation))
 
     def limits(self, operation: str) -> tuple[int, int]:
-        serving = self._http.serving(operation)
-        return int(self._render(serving.max_items)), serving.max_bytes
+        serving = self._object.serving(operation)
+        return int(self._requests.render(serving.max_items, {})), serving.max_bytes
 
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
         """Raises Stop on a refusal that holds for every row, and when the destination is gone."""
-        operation = self._http.serving(batch.rows[0].operation)
-        body = self._body(operation, batch)
-        headers = self._headers(batch, body)
-        may_have_arrived = False
+        operation = self._operations[batch.rows[0].operation]
+        shaped = self._shaper.shape_all(batch)
+        rows = [one for one in shaped if not isinstance(one, Outcome)]
+        sent = self._send_rows(operation, rows, batch) if rows else []
+        if isinstance(sent, Refused):
+            return sent
+        outcomes = iter(sent)
+        return [one if isinstance(one, Outcome) else next(outcomes) for one in shaped]
 
-        def once() -> httpx.Response:
+    def ping(self) -> int:
+        """The status of the destination's harmless request, negative when it says no.
+
+        Raises Stop when it cannot be sent, TryAgain when there was no answer.
+        """
+        ping = self._http.ping
+        assert ping is not None
+
+        def once() -> int:
+            response = self._exchange(ping.request, [], {}, "")
+            status = response.status_code
+            if status == 401 and self._auth.can_refresh:
+                raise TokenExpired
+            rule = find_rule((*ping.rules, *self._http.rules), response, parse_body(response))
+            is_fine = status in ping.ok and (rule is None or rule.then == "ok")
+            return status if is_fine else -status
+
+        return int(self._tried(once))
+
+    def _filled(self, operation: Operation) -> Operation:
+        """The operation with the names in its paths filled in, such as the key's."""
+
+        def fill(path: str) -> str:
+            return str(self._requests.render(path, {}))
+
+        lookup, remote_id = operation.lookup, operation.remote_id
+        if lookup is not None:
+            lookup = replace(lookup, match=fill(lookup.match), take=fill(lookup.take))
+        if remote_id is not None:
+            remote_id = replace(remote_id, match=fill(remote_id.match))
+        return replace(operation, lookup=lookup, remote_id=remote_id)
+
+    def _send_rows(
+        self, operation: Operation, rows: list[Row], batch: Batch
+    ) -> Sequence[Outcome] | Refused:
+        """Look up ids where that is needed, then send what is to be sent, by request."""
+        if operation.lookup is None:
+            return self._send_all(operation, operation.request, rows, batch)
+        found = find_ids(operation.lookup, rows, self._lookup(operation, batch))
+        if isinstance(found, Outcome):
+            return self._count_failure(found, len(rows))
+        if isinstance(found, Refused):
+            return found
+        outcomes: dict[int, Outcome] = dict(found.settled)
+        for request, part in ((operation.request, found.known), (operation.create, found.missing)):
+            if not part or request is None:
+                continue
+            sent = self._send_all(operation, request, [rows[i] for i in part], batch)
+            if isinstance(sent, Refused):
+                was_sent = len(outcomes) > len(found.settled)
+                return replace(sent, may_have_arrived=sent.may_have_arrived or was_sent)
+            outcomes.update(zip(part, sent, strict=True))
+        return [outcomes[index] for index in range(len(rows))]
+
+    def _lookup(
+        self, operation: Operation, batch: Batch
+    ) -> Callable[[Request, list[Row]], httpx.Response | Outcome]:
+        def ask(request: Request, rows: list[Row]) -> httpx.Response | Outcome:
+            def once() -> httpx.Response:
+                response = self._exchange(request, rows, {"sync": batch.sync}, "")
+                check_answer(response, self._http, operation.rules)
+                return response
+
+            try:
+                return self._tried(once)
+            except TryAgain as error:
+                return Outcome(RETRY, error.code, "no answer to the look-up")
+
+        return ask
+
+    def _send_all(
+        self,
+        operation: Operation,
+        request: Request,
+        rows: list[Row],
+        batch: Batch,
+    ) -> Sequence[Outcome] | Refused:
+        """Send rows; those that a refusal did not name are sent again without the named ones."""
+        outcomes: dict[int, Outcome] = {}
+        waiting = list(range(len(rows)))
+        for resend in range(MOST_RESENDS + 1):
+            key = batch.idempotency_key + (f"-{resend}" if resend else "")
+            reply = self._deliver(operation, request, [rows[i] for i in waiting], batch, key)
+            if isinstance(reply, Refused):
+                if outcomes:
+                    again = Outcome(RETRY, reply.code, reply.reason)
+                    outcomes.update(dict.fromkeys(waiting, again))
+                    break
+                return reply
+            for index, outcome in zip(waiting, reply, strict=True):
+                if outcome is not None:
+                    outcomes[index] = outcome
+            waiting = [index for index in waiting if index not in outcomes]
+            if not waiting:
+                break
+        late = Outcome(RETRY, "refused", "other rows of its batch were refused again and again")
+        return [outcomes.get(index, late) for index in range(len(rows))]
+
+    def _deliver(
+        self, operation: Operation, request: Request, rows: list[Row], batch: Batch, key: str
+    ) -> Outcomes | Refused:
+        """One request for some rows, tried as often as it may be."""
+        may_have_arrived = False
+        hidden = [*self._secrets, *self._auth.secrets(), *_values(batch)]
+        is_idempotent = self.is_idempotent
+        scope = {"sync": batch.sync}
+
+        def once() -> Outcomes | Refused:
             nonlocal may_have_arrived
             try:
-                return self._request(operation, headers, body)
+                response = self._exchange(request, rows, scope, key)
+                return read_reply(response, self._http, operation, rows, hidden)
             except TryAgain as error:
                 may_have_arrived = may_have_arrived or error.may_have_arrived
                 raise
 
         try:
-            response = call_with_retries(once, self._http.retry, self._sleep)
+            reply = self._tried(once, stop_when=lambda: may_have_arrived and not is_idempotent)
+        except PrivateAddress:
+            why = "its address is not a public https address that answers itself"
+            return [Outcome(REJECTED, "private_address", why)] * len(rows)
         except TryAgain as error:
-            return self._gave_up(error.code, may_have_arrived, len(batch.rows))
+            outcome = Outcome(
+                UNKNOWN if may_have_arrived else RETRY, error.code, "no answer that says so"
+            )
+            return list(self._count_failure(outcome, len(rows)))
         self._failed_in_a_row = 0
-        reply = self._read(response, operation, batch)
         if not may_have_arrived:
             return reply
         if isinstance(reply, Refused):
             return replace(reply, may_have_arrived=True)
-        return [outcome.doubted() for outcome in reply]
+        return [one and one.doubted() for one in reply]
 
-    def _gave_up(self, code: str, may_have_arrived: bool, count: int) -> Sequence[Outcome]:
-        outcome = Outcome(UNKNOWN if may_have_arrived else RETRY, code, "no answer that says so")
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= GIVE_UP_AFTER:
-            raise Stop(
-                "destination-unavailable",
-                f"destination '{self._destination.name}' failed {GIVE_UP_AFTER} batches in a row, "
-                f"the last with {code}, after {self._http.retry.attempts} tries each",
-                "run the sync again when the destination is back; nothing is lost",
-                outcome,
-            )
-        return [outcome] * count
+    def _tried(self, once: Callable[[], T], stop_when: Callable[[], bool] = lambda: False) -> T:
+        """The result after waiting and one new token where that helps.
 
-    def _body(self, operation: Operation, batch: Batch) -> bytes:
-        rows = [
-            {"operation": row.operation, "key": row.key, "fields": row.fields} for row in batch.rows
-        ]
-        tree = self._render(operation.body, sync=batch.sync, rows=rows)
-        return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        Raises TryAgain when all tries failed, and Stop.
+        """
 
-    def _headers(self, batch: Batch, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "User-Agent": "cdp"}
-        headers.update(
-            {
-                name: str(self._render(value, sync=batch.sync))
-                for name, value in self._http.headers.items()
-            }
-        )
-        headers.update(self._auth())
-        if self._http.idempotency == "key_header":
-            headers[self._http.idempotency_header] = batch.idempotency_key
-        secret = self._render(self._http.signature.get("secret"))
-        if secret:
-            digest = hmac.new(str(secret).encode(), body, hashlib.sha256).hexdigest()
-            headers[str(self._http.signature["header"])] = digest
-        return headers
+        def with_token() -> T:
+            try:
+                return once()
+            except TokenExpired:
+                if not self._auth.can_refresh:
+                    raise FatalReply(401, "http_401") from None
+            self._auth.refresh()
+            try:
+                return once()
+            except TokenExpired:
+                raise FatalReply(401, "http_401") from None
 
-    def _auth(self) -> dict[str, str]:
-        auth = {name: self._render(value) for name, value in self._http.auth.items()}
-        kind = auth.get("kind", "none")
-        if kind == "bearer":
-            return {"Authorization": f"Bearer {auth['token']}"}
-        if kind == "basic":
-            pair = f"{auth['username']}:{auth['password']}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        return {str(auth["name"]): str(auth["value"])} if kind == "header" else {}
-
-    def _render(self, template: Any, **more: Any) -> Any:
-        from cdp.destinations.template import render
-
-        return render(template, {**self._scope, **more})
-
-    def _request(
-        self, operation: Operation, headers: dict[str, str], body: bytes
-    ) -> httpx.Response:
-        """One reply that is not worth another try. Raises TryAgain or Stop."""
-        method, url = str(self._render(operation.method)), str(self._render(operation.url))
-        for _ in range(MOST_REDIRECTS + 1):
-            response = self._exchange(method, url, headers, body)
-            if not response.has_redirect_location:
-                break
-            url = self._redirected(url, response)
-        status = response.status_code
-        if status in self._http.retry.statuses and status != 501:
-            raise TryAgain(
-                f"http_{status}",
-                may_have_arrived=status not in _SURELY_NOT_APPLIED,
-                retry_after_s=parse_retry_after(
-                    response.headers.get("Retry-After"), datetime.now(timezone.utc)
-                ),
-            )
-        return response
-
-    def _exchange(
-        self, method: str, url: str, headers: dict[str, str], body: bytes
-    ) -> httpx.Response:
         try:
-            with self._client.stream(method, url, headers=headers, content=body) as response:
-                content = b""
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > LONGEST_REPLY_BYTES:
-                        break
-                return httpx.Response(
-                    response.status_code,
-                    headers=[
-                        (name, value)
-                        for name, value in response.headers.multi_items()
-                        if name.lower() not in ("content-encoding", "content-length")
-                    ],
-                    content=content,
-                )
-        except _BAD_REQUEST:
+            return call_with_retries(with_token, self._http.retry, self._sleep, stop_when)
+        except FatalReply as error:
+            raise self._stop(
+                "destination-refused",
+                f"refused the run with status {error.status}",
+                "check its address and its credentials",
+                error.code,
+            ) from None
+        except TokenRefused as error:
+            raise self._stop(
+                "token-refused",
+                f"gave no token (status {error.status})",
+                "check the client's id, its secret and the refresh token; they may be revoked",
+                "token",
+            ) from None
+        except BadAddress:
             raise self._stop(
                 "destination-misconfigured",
                 "has an address or a header that cannot be sent",
                 "check its url and the values of its secrets",
                 "bad_request",
             ) from None
-        except _NEVER_ARRIVED:
-            raise TryAgain("connection_failed", may_have_arrived=False) from None
-        except httpx.RequestError as error:
-            raise TryAgain(_code(error), may_have_arrived=True) from None
-
-    def _redirected(self, url: str, response: httpx.Response) -> str:
-        """The new address on the same origin. Raises Stop on any other redirect."""
-        old = httpx.URL(url)
-        try:
-            new = old.join(response.headers["Location"])
-        except httpx.InvalidURL:
-            new = httpx.URL("")
-        same = (old.scheme, old.host, old.port) == (new.scheme, new.host, new.port)
-        if same and response.status_code in (307, 308):
-            return str(new)
-        raise self._stop(
-            "redirect-refused",
-            f"answered with a redirect ({response.status_code}) that is not followed",
-            "redirects to another host would carry the data and the secrets there; "
-            "configure the final address",
-            "redirect",
-        )
-
-    def _read(
-        self, response: httpx.Response, operation: Operation, batch: Batch
-    ) -> Sequence[Outcome] | Refused:
-        status = response.status_code
-        if 200 <= status < 300:
-            return self._read_rows(response, operation.rows, batch.rows)
-        code = f"http_{status}"
-        if status in self._http.fatal or status >= 500 or status < 400:
+        except RedirectRefused as error:
             raise self._stop(
-                "destination-refused",
-                f"refused the run with status {status}",
-                "check its address and its credentials",
-                code,
+                "redirect-refused",
+                f"answered with a redirect ({error.status}) that is not followed",
+                "redirects to another host would carry the data and the secrets there; "
+                "configure the final address",
+                "redirect",
+            ) from None
+
+    def _exchange(
+        self,
+        request: Request,
+        rows: list[Row],
+        scope: dict[str, Any],
+        key: str,
+    ) -> httpx.Response:
+        """One reply to one request; a token is got where there is none."""
+        self._auth.prepare()
+        self._wait_for_turn(len(rows))
+        batch = batch_scope(rows, self._object, key)
+        call = self._requests.build(
+            request, {**scope, "rows": rows, "row": rows[0] if rows else {}, "batch": batch}
+        )
+        return self._transport.send(call)
+
+    def _wait_for_turn(self, rows: int) -> None:
+        wait = self._limits.reserve(rows)
+        if wait > LONGEST_RETRY_AFTER_S:
+            raise self._stop(
+                "quota-exhausted",
+                f"allows no further request for {wait / 60:,.0f} minutes",
+                "run the sync again then; nothing is lost",
+                "quota",
             )
-        hidden = [*self._secrets, *_values(batch.rows)]
-        return Refused(code, redact(response.text, hidden))
+        if wait > 0:
+            self._sleep(wait)
 
-    def _read_rows(
-        self, response: httpx.Response, where: RowResults | None, rows: Sequence[OutgoingRow]
-    ) -> Sequence[Outcome]:
-        items = _items(response, where) if where else None
-        if where is None or items is None:
-            return [Outcome(ACCEPTED)] * len(rows)
-        if len(items) != len(rows):
-            text = f"{len(items)} results for {len(rows)} rows"
-            return [Outcome(UNKNOWN, "malformed_results", text)] * len(rows)
-        return [self._read_row(item, where, row) for item, row in zip(items, rows, strict=True)]
-
-    def _read_row(self, item: Any, where: RowResults, row: OutgoingRow) -> Outcome:
-        status = item.get(where.status) if isinstance(item, dict) else None
-        if status == where.accepted:
-            return Outcome(ACCEPTED)
-        if status == "rejected":
-            reason = redact(str(item.get(where.reason) or ""), [*self._secrets, *_values([row])])
-            return Outcome(REJECTED, "rejected", reason)
-        return Outcome(UNKNOWN, "malformed_results", "a row's result has no known status")
+    def _count_failure(self, outcome: Outcome, count: int) -> Sequence[Outcome]:
+        """The outcome for each row; the third failure in a row stops the run."""
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= GIVE_UP_AFTER:
+            raise Stop(
+                "destination-unavailable",
+                f"destination '{self._name}' failed {GIVE_UP_AFTER} batches in a row, "
+                f"the last with {outcome.code}, after {self._http.retry.attempts} tries each",
+                "run the sync again when the destination is back; nothing is lost",
+                outcome,
+            )
+        return [outcome] * count
 
     def _stop(self, slug: str, what: str, help: str, code: str) -> Stop:
-        message = f"destination '{self._destination.name}' {what}"
+        message = f"destination '{self._name}' {what}"
         return Stop(slug, message, help, Outcome(RETRY, code, what))
 
 
-def _items(response: httpx.Response, where: RowResults) -> list[Any] | None:
-    """The list of results; None when the reply has none."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        return None
-    items = body.get(where.items) if isinstance(body, dict) else None
-    return items if isinstance(items, list) else None
-
-
-def _values(rows: Sequence[OutgoingRow]) -> list[Any]:
-    return [value for row in rows for value in (row.key, *row.fields.values())]
-
-
-def _code(error: httpx.RequestError) -> str:
-    return "timeout" if isinstance(error, httpx.TimeoutException) else "connection_lost"
+def _values(batch: Batch) -> list[Any]:
+    return [value for row in batch.rows for value in (row.key, *row.fields.values())]

@@ -53,11 +53,32 @@ def parse_retry_after(text: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def call_with_retries(call: Callable[[], T], retry: Retry, sleep: Callable[[float], None]) -> T:
+def parse_reset(text: str | None, form: str, now: datetime) -> float | None:
+    """Seconds to wait according to a vendor's reset header; None when it says nothing usable."""
+    if form == "http_date":
+        return parse_retry_after(text, now)
+    try:
+        number = float(str(text).strip())
+    except ValueError:
+        return None
+    if not 0 <= number < 1e14:
+        return None
+    if form == "delta_s":
+        return number
+    since = number / 1_000 if form == "epoch_ms" else number
+    return max(0.0, since - now.timestamp())
+
+
+def call_with_retries(
+    call: Callable[[], T],
+    retry: Retry,
+    sleep: Callable[[float], None],
+    stop_when: Callable[[], bool] = lambda: False,
+) -> T:
     """The call's result after at most `retry.attempts` tries.
 
     Raises the last TryAgain when all failed, or at once when the destination
-    asks for more than LONGEST_RETRY_AFTER_S.
+    asks for more than LONGEST_RETRY_AFTER_S, or when `stop_when` is true.
     """
     backoff = wait_random_exponential(multiplier=retry.base_s, max=retry.cap_s)
 
@@ -72,7 +93,9 @@ def call_with_retries(call: Callable[[], T], retry: Retry, sleep: Callable[[floa
         return named is not None and named > LONGEST_RETRY_AFTER_S
 
     retrying = Retrying(
-        stop=lambda state: stop_after_attempt(retry.attempts)(state) or is_too_long(state),
+        stop=lambda state: (
+            stop_after_attempt(retry.attempts)(state) or is_too_long(state) or stop_when()
+        ),
         wait=wait,
         retry=retry_if_exception_type(TryAgain),
         sleep=sleep,

@@ -42,6 +42,15 @@ def resolve_settings(destination: Destination) -> dict[str, Any]:
                 location=destination.location,
                 help=f"set it: export {found[1]}=...",
             )
+        setting = destination.manifest.settings.get(name)
+        if setting is not None and not setting.fits(secret):
+            raise RunError(
+                "invalid-setting",
+                f"the environment variable {found[1]}, which destination '{destination.name}' "
+                f"uses as '{name}', has not the form that it must have",
+                location=destination.location,
+                help=setting.description or f"it must match {setting.pattern}",
+            )
         resolved[name] = secret
     return resolved
 

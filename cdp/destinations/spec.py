@@ -135,6 +135,13 @@ def _setting(section: Section, setting: Setting, is_needed: bool) -> SettingValu
         )
         return None
     text = section.text(name)
+    if text and not ENV.match(text) and not setting.fits(text):
+        section.problems.add(
+            "invalid-setting",
+            f"'{name}' of {section.what} has not the form that it must have",
+            _without_source(section.place(name)),
+            setting.description or f"it must match {setting.pattern}",
+        )
     if text and setting.type == "url" and not ENV.match(text) and not _PLAIN_URL.match(text):
         section.problems.add(
             "invalid-url",

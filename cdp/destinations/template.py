@@ -1,24 +1,45 @@
-"""Templates of a manifest: data with `{{ path }}` in it, and one structural operator.
+"""Templates of a manifest: data with `{{ path }}` in it, and a few structural operators.
 
-Owns finding, checking and rendering of placeholders. A text that is one
+Owns finding, compiling and rendering of placeholders. A text that is one
 placeholder keeps the type of its value; inside other text the value is written
-as text. `{$each: "{{ rows }}", $do: ...}` makes a list with `row` bound to each
-element. There are no filters, no calls and no conditions: a manifest shapes
-data, and cannot reach Python. Does not know what a destination is.
+as text. `{{ path | filter }}` applies filters of a fixed list (`filters.py`).
+Structure: `{$each: "{{ rows }}", $do: ...}` makes a list with `row` bound to each
+element (`$as: name` binds another name; a mapping gives `name` and `value`);
+`{$if: "{{ path }}", $then: ..., $else: ...}` chooses; `{$merge: [...]}` joins
+mappings; `{$omit_null: {...}}` leaves out what is null. There are no calls, no
+arithmetic and no attributes: a manifest shapes data, and cannot reach Python.
+Does not know what a destination is.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from cdp.destinations.filters import FILTERS
 from cdp.yamlfile import Node
 
 Template = Any
-PLACEHOLDER = re.compile(r"\{\{\s*([a-z_][a-z0-9_.]*)\s*\}\}")
+Rendered = Callable[[Mapping[str, Any]], Any]
+PLACEHOLDER = re.compile(
+    r"\{\{\s*([a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*)((?:\s*\|\s*[a-z][a-z0-9_]*)*)\s*\}\}"
+)
 _BRACES = re.compile(r"\{\{.*?\}\}")
-EACH, DO = "$each", "$do"
+EACH, DO, AS = "$each", "$do", "$as"
+IF, THEN, ELSE = "$if", "$then", "$else"
+MERGE, OMIT_NULL = "$merge", "$omit_null"
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """One `{{ path | filters }}`; `path` is the malformed text when `is_valid` is false."""
+
+    path: str
+    filters: tuple[str, ...]
+    node: Node
+    is_valid: bool = True
 
 
 def from_node(node: Node | None) -> Template:
@@ -32,54 +53,156 @@ def from_node(node: Node | None) -> Template:
     return node.value
 
 
-def placeholders(node: Node | None) -> Iterator[tuple[str, Node]]:
-    """Each placeholder's path (or its malformed text) with the node that it stands in."""
+def placeholders(node: Node | None) -> Iterator[Placeholder]:
+    """Every placeholder in the texts and keys under a node."""
     if node is None:
         return
     if isinstance(node.value, dict):
-        for value in node.value.values():
+        for key, value in node.value.items():
+            yield from _in_text(key, Node(key, node.key_locations.get(key, node.location)))
             yield from placeholders(value)
     elif isinstance(node.value, tuple):
         for value in node.value:
             yield from placeholders(value)
     elif isinstance(node.value, str):
-        for found in _BRACES.findall(node.value):
-            match = PLACEHOLDER.fullmatch(found)
-            yield (match[1] if match else found), node
+        yield from _in_text(node.value, node)
+
+
+def bound_names(node: Node | None) -> set[str]:
+    """The names that `$as` binds anywhere under a node."""
+    template = from_node(node)
+    return set(_bound(template))
+
+
+def _bound(template: Template) -> Iterator[str]:
+    if isinstance(template, dict):
+        if isinstance(template.get(AS), str):
+            yield template[AS]
+        for value in template.values():
+            yield from _bound(value)
+    elif isinstance(template, list):
+        for value in template:
+            yield from _bound(value)
+
+
+def _in_text(text: str, node: Node) -> Iterator[Placeholder]:
+    for found in _BRACES.findall(text):
+        match = PLACEHOLDER.fullmatch(found)
+        if match is None:
+            yield Placeholder(found, (), node, is_valid=False)
+        else:
+            yield Placeholder(match[1], split_filters(match[2]), node)
+
+
+def split_filters(text: str) -> tuple[str, ...]:
+    """The names in ` | a | b`."""
+    return tuple(part.strip() for part in text.split("|")[1:])
 
 
 def render(template: Template, scope: Mapping[str, Any]) -> Any:
     """The template with every placeholder replaced by its value in `scope`."""
+    return compiled(template)(scope)
+
+
+def compiled(template: Template, quote: Callable[[str], str] | None = None) -> Rendered:
+    """A function from a scope to the rendered template.
+
+    `quote` is applied to each value inside a text that has more than a placeholder.
+    """
     if isinstance(template, dict):
-        if EACH in template:
-            return [
-                render(template[DO], {**scope, "row": row})
-                for row in render(template[EACH], scope) or ()
-            ]
-        return {key: render(value, scope) for key, value in template.items()}
+        return _compiled_mapping(template, quote)
     if isinstance(template, list):
-        return [render(value, scope) for value in template]
+        parts = [compiled(value, quote) for value in template]
+        return lambda scope: [part(scope) for part in parts]
     if isinstance(template, str):
-        return _render_text(template, scope)
-    return template
+        return _compiled_text(template, quote)
+    return lambda scope: template
 
 
-def _render_text(text: str, scope: Mapping[str, Any]) -> Any:
+def look_up(value: Any, path: str | Sequence[str]) -> Any:
+    """What a dotted path leads to in mappings and lists; None where it leads nowhere."""
+    for part in path.split(".") if isinstance(path, str) else path:
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, (list, tuple)) and part.isdigit():
+            value = value[int(part)] if int(part) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _compiled_mapping(template: Mapping[str, Any], quote: Callable[[str], str] | None) -> Rendered:
+    if EACH in template:
+        return _compiled_each(template, quote)
+    if IF in template:
+        test = compiled(template[IF], quote)
+        then, other = compiled(template.get(THEN), quote), compiled(template.get(ELSE), quote)
+        return lambda scope: then(scope) if _is_given(test(scope)) else other(scope)
+    if MERGE in template:
+        parts = [compiled(part, quote) for part in template[MERGE]]
+        return lambda scope: {
+            key: value for part in parts for key, value in (part(scope) or {}).items()
+        }
+    if OMIT_NULL in template:
+        inner = compiled(template[OMIT_NULL], quote)
+        return lambda scope: {
+            key: value for key, value in inner(scope).items() if value is not None
+        }
+    entries = [(compiled(key, quote), compiled(value, quote)) for key, value in template.items()]
+    return lambda scope: {str(key(scope)): value(scope) for key, value in entries}
+
+
+def _compiled_each(template: Mapping[str, Any], quote: Callable[[str], str] | None) -> Rendered:
+    each, do = compiled(template[EACH], quote), compiled(template[DO], quote)
+    name = str(template.get(AS, "row"))
+
+    def make(scope: Mapping[str, Any]) -> list[Any]:
+        values = each(scope) or ()
+        if isinstance(values, Mapping):
+            values = [{"name": key, "value": value} for key, value in values.items()]
+        return [do({**scope, name: value}) for value in values]
+
+    return make
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not False and value != "" and value != []
+
+
+def _compiled_text(text: str, quote: Callable[[str], str] | None) -> Rendered:
     alone = PLACEHOLDER.fullmatch(text.strip())
     if alone:
-        return _look_up(alone[1], scope)
+        return _value_of(alone)
+    parts: list[str | Rendered] = []
+    last = 0
+    for match in PLACEHOLDER.finditer(text):
+        parts += [text[last : match.start()], _value_of(match)]
+        last = match.end()
+    if not parts:
+        return lambda scope: text
+    parts.append(text[last:])
 
-    def as_text(match: re.Match[str]) -> str:
-        value = _look_up(match[1], scope)
-        return "" if value is None else str(value)
+    def as_text(scope: Mapping[str, Any]) -> str:
+        return "".join(
+            part if isinstance(part, str) else _written(part(scope), quote) for part in parts
+        )
 
-    return PLACEHOLDER.sub(as_text, text)
+    return as_text
 
 
-def _look_up(path: str, scope: Mapping[str, Any]) -> Any:
-    value: Any = scope
-    for part in path.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
+def _written(value: Any, quote: Callable[[str], str] | None) -> str:
+    text = "" if value is None else str(value)
+    return quote(text) if quote else text
+
+
+def _value_of(match: re.Match[str]) -> Rendered:
+    path = match[1].split(".")
+    filters = [FILTERS[name] for name in split_filters(match[2])]
+
+    def value(scope: Mapping[str, Any]) -> Any:
+        found = look_up(scope, path)
+        for apply in filters:
+            found = apply(found)
+        return found
+
     return value

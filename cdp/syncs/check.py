@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from cdp.errors import Location, Problems, suggest
+from cdp.syncs.check_target import check_target
 from cdp.syncs.spec import PROFILE_KEY, Sync
 
 PROFILE_COLUMNS = {
@@ -57,6 +58,8 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
             sync.destination_location,
             suggest(sync.destination, catalogue.destinations),
         )
+    elif sync.destination:
+        check_target(sync, catalogue.destinations[sync.destination], problems)
     for field in sync.fields:
         if field.kind == "trait" and field.value and field.value not in catalogue.traits:
             problems.add(

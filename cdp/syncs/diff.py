@@ -56,14 +56,24 @@ def compute_diff(
     *,
     is_idempotent: bool = True,
     retry_rejected: bool = False,
+    removes: bool | None = None,
+    appends: bool = False,
+    mapping: str = "",
 ) -> Diff:
     """Compare; the temporary tables hold the result.
+
+    `removes`: rows that leave are removed; by default as the sync says. `appends`:
+    a row that was acknowledged is never sent again. `mapping` is what, besides the
+    columns, the sent rows depend on: when it changes, every row is sent again.
 
     Raises RunError when the desired state's model has not been built.
     """
     columns = desired_columns(warehouse, project, sync)
-    _make_desired(warehouse, project, sync, columns)
-    _make_changes(warehouse, project, sync, is_idempotent, retry_rejected)
+    _make_desired(warehouse, project, sync, columns, mapping)
+    if removes is None:
+        removes = sync.on_leave != "nothing"
+    settings = [not retry_rejected, not is_idempotent, removes, appends]
+    _make_changes(warehouse, project, sync, settings)
     return _count(warehouse, project, sync, columns)
 
 
@@ -91,25 +101,34 @@ def desired_columns(
 
 def changed_rows(
     warehouse: Warehouse, project: Project, sync: Sync, diff: Diff
-) -> Iterator[tuple[str, str, str | None, str]]:
-    """(operation, key, payload hash, fields as JSON) of what is to be sent: removals first.
+) -> Iterator[tuple[str, str, str | None, str, str | None]]:
+    """(operation, key, payload hash, fields as JSON, remote id) of what is to be sent.
 
-    Rows come in the order of their keys and a few thousand at a time; consume
-    them all before the next statement.
+    Removals come first. Rows come in the order of their keys and a few thousand at
+    a time; consume them all before the next statement.
     """
     fields = _fields_json(diff.columns)
+    ledger = ledger_relation(warehouse, project)
+    # The relation is one of two constants.
+    ids = (
+        f"left join (select sync_key, remote_id from {ledger} where sync_name = ? "  # noqa: S608
+        "and destination_name = ?) as l on l.sync_key = c.sync_key "
+    )
+    whose = [sync.name, sync.destination]
     cursor = warehouse.connection.execute(
-        "select 'remove', c.sync_key, null, '{}' from cdp_changes as c "
-        "where c.class = 'removed' order by c.sync_key"
+        f"select 'remove', c.sync_key, null, '{{}}', l.remote_id from cdp_changes as c {ids}"  # noqa: S608
+        "where c.class = 'removed' order by c.sync_key",
+        whose,
     )
     while chunk := cursor.fetchmany(5_000):
         yield from chunk
     cursor = warehouse.connection.execute(
         # Column names come from the built model, quoted; there are no values.
-        f"select 'upsert', c.sync_key, c.payload_hash, {fields} "  # noqa: S608
+        f"select 'upsert', c.sync_key, c.payload_hash, {fields}, l.remote_id "  # noqa: S608
         f"from cdp_changes as c join {desired_relation(project, sync)} as d "
-        f"on cast(d.{KEY_COLUMN} as varchar) = c.sync_key "
-        "where c.class in ('added', 'changed') order by c.sync_key"
+        f"on cast(d.{KEY_COLUMN} as varchar) = c.sync_key {ids}"
+        "where c.class in ('added', 'changed') order by c.sync_key",
+        whose,
     )
     while chunk := cursor.fetchmany(5_000):
         yield from chunk
@@ -121,10 +140,14 @@ def desired_relation(project: Project, sync: Sync) -> str:
 
 
 def _make_desired(
-    warehouse: Warehouse, project: Project, sync: Sync, columns: tuple[tuple[str, str], ...]
+    warehouse: Warehouse,
+    project: Project,
+    sync: Sync,
+    columns: tuple[tuple[str, str], ...],
+    mapping: str,
 ) -> None:
     texts = ", ".join(f"cast(d.{quoted(name)} as varchar)" for name, _ in columns)
-    names = "|".join([HASH_VERSION, *(name for name, _ in columns)])
+    names = "|".join([HASH_VERSION, *(name for name, _ in columns)]) + mapping
     # A JSON array keeps null apart from '' and one column's end from the next one's start.
     warehouse.execute(
         "create or replace temp table cdp_desired as "  # noqa: S608
@@ -136,14 +159,13 @@ def _make_desired(
     )
 
 
-def _make_changes(
-    warehouse: Warehouse, project: Project, sync: Sync, is_idempotent: bool, retry_rejected: bool
-) -> None:
+def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: list[bool]) -> None:
     ledger = ledger_relation(warehouse, project)
     warehouse.execute(
         # The relation is one of two constants; the rest are parameters.
         "create or replace temp table cdp_changes as "  # noqa: S608
-        "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes), "
+        "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes, "
+        "? as appends), "
         f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
         "desired as (select sync_key, payload_hash from cdp_desired "
         "where sync_key is not null and key_count = 1), "
@@ -155,7 +177,8 @@ def _make_changes(
         "l.last_outcome from ledger as l where l.remote_state <> 'absent' and not exists "
         "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
         "select p.sync_key, p.payload_hash, case "
-        "when p.remote_state = 'present' and p.old_hash = p.payload_hash then 'unchanged' "
+        "when p.remote_state = 'present' and (p.old_hash = p.payload_hash or s.appends) "
+        "then 'unchanged' "
         "when p.is_same_as_last and ((s.hold_rejected and p.last_outcome = 'rejected') "
         "or (s.hold_unknown and p.last_outcome = 'unknown')) then 'held' "
         "when coalesce(p.remote_state, 'absent') = 'absent' then 'added' else 'changed' end "
@@ -165,9 +188,7 @@ def _make_changes(
         "or (s.hold_unknown and g.last_outcome = 'unknown')) then 'held' else 'removed' end "
         "from gone as g cross join settings as s",
         [
-            not retry_rejected,
-            not is_idempotent,
-            sync.on_leave == "remove",
+            *settings,
             sync.name,
             sync.destination,
         ],

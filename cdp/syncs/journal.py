@@ -19,12 +19,21 @@ from typing import Any
 from cdp.destinations.delivery import Outcome, OutgoingRow
 
 _CHUNK = 2_000
-_OUTCOME_COLUMNS = ("sync_key", "operation", "payload_hash", "outcome", "code", "reason", "doubt")
+_OUTCOME_COLUMNS = (
+    "sync_key",
+    "operation",
+    "payload_hash",
+    "outcome",
+    "code",
+    "reason",
+    "doubt",
+    "remote_id",
+)
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
 create table rows (
     seq integer primary key, operation text not null, sync_key text not null,
-    payload_hash text, fields text not null
+    payload_hash text, fields text not null, remote_id text
 );
 create table batches (
     number integer primary key, first_seq integer not null, last_seq integer not null,
@@ -32,7 +41,7 @@ create table batches (
 );
 create table outcomes (
     seq integer primary key, state text not null, code text not null, reason text not null,
-    doubt integer not null
+    doubt integer not null, remote_id text not null
 );
 """
 
@@ -45,6 +54,7 @@ class JournalRow:
     operation: str
     key: str
     fields_json: str
+    remote_id: str | None = None
 
     @property
     def size(self) -> int:
@@ -52,7 +62,8 @@ class JournalRow:
         return len(self.key.encode()) + len(self.fields_json.encode()) + 64
 
     def outgoing(self) -> OutgoingRow:
-        return OutgoingRow(self.operation, self.key, json.loads(self.fields_json))
+        fields = json.loads(self.fields_json)
+        return OutgoingRow(self.operation, self.key, fields, self.remote_id or "")
 
 
 @dataclass(frozen=True)
@@ -81,11 +92,11 @@ class Journal:
         cls,
         path: Path,
         meta: dict[str, Any],
-        rows: Iterable[tuple[str, str, str | None, str]],
+        rows: Iterable[tuple[str | None, ...]],
     ) -> Journal:
         """A complete journal, durable on return.
 
-        Rows are (operation, key, payload hash, fields as JSON).
+        Rows are (operation, key, payload hash, fields as JSON, and the remote id if known).
         """
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         journal = cls(path)
@@ -93,7 +104,9 @@ class Journal:
         database.executescript(_SCHEMA)
         database.execute("begin")
         database.executemany(
-            "insert into rows (operation, sync_key, payload_hash, fields) values (?, ?, ?, ?)", rows
+            "insert into rows (operation, sync_key, payload_hash, fields, remote_id) "
+            "values (?, ?, ?, ?, ?)",
+            ((*row, None)[:5] for row in rows),
         )
         database.executemany(
             "insert into meta values (?, ?)",
@@ -145,7 +158,7 @@ class Journal:
         """Record what became of each row of a batch."""
         self._database.execute("begin")
         self._database.executemany(
-            "insert or replace into outcomes values (?, ?, ?, ?, ?)",
+            "insert or replace into outcomes values (?, ?, ?, ?, ?, ?)",
             [
                 (
                     row.seq,
@@ -153,6 +166,7 @@ class Journal:
                     outcome.code,
                     outcome.reason,
                     int(outcome.may_have_arrived),
+                    outcome.remote_id,
                 )
                 for row, outcome in zip(rows, outcomes, strict=True)
             ],
@@ -180,7 +194,7 @@ class Journal:
             dict(zip(_OUTCOME_COLUMNS, row, strict=True))
             for row in self._database.execute(
                 "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason, "
-                "o.doubt from outcomes o join rows r on r.seq = o.seq order by o.seq"
+                "o.doubt, o.remote_id from outcomes o join rows r on r.seq = o.seq order by o.seq"
             )
         )
 
@@ -202,8 +216,8 @@ class Journal:
         return [
             JournalRow(*row)
             for row in self._database.execute(
-                "select seq, operation, sync_key, fields from rows where seq between ? and ? "
-                "order by seq",
+                "select seq, operation, sync_key, fields, remote_id from rows "
+                "where seq between ? and ? order by seq",
                 (first, last),
             )
         ]

@@ -49,7 +49,8 @@ _TABLES = {
 }
 _OUTCOME_COLUMNS = (
     "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
-    "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer'}"
+    "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer', "
+    "remote_id: 'varchar'}"
 )
 
 
@@ -127,7 +128,8 @@ def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
     warehouse.execute(
         "create or replace temp table cdp_outcomes as "  # noqa: S608
         "select i.sync_key, i.operation, i.payload_hash, 'unknown' as outcome, "
-        "'journal_lost' as code, 'the journal of the run is gone' as reason, 0 as doubt "
+        "'journal_lost' as code, 'the journal of the run is gone' as reason, 0 as doubt, "
+        "'' as remote_id "
         f"from {table(project, 'sync_intents')} as i where i.run_id = ?",
         [run_id],
     )
@@ -148,7 +150,9 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "case when o.outcome = 'accepted' then o.payload_hash "
         "when o.outcome = 'unknown' or o.doubt = 1 then null "
         "else l.payload_hash end as payload_hash, "
-        "l.remote_id, o.operation as last_operation, o.payload_hash as last_hash, "
+        "case when o.outcome = 'accepted' and o.operation = 'remove' then null "
+        "else coalesce(nullif(o.remote_id, ''), l.remote_id) end as remote_id, "
+        "o.operation as last_operation, o.payload_hash as last_hash, "
         "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "
         "nullif(o.reason, '') as reason, "
         "case when o.outcome = 'accepted' then cast(? as timestamp) else l.acknowledged_at end "

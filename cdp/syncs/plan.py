@@ -15,6 +15,7 @@ from cdp.project import Project
 from cdp.syncs.diff import Diff, compute_diff
 from cdp.syncs.runs import open_runs
 from cdp.syncs.spec import Sync
+from cdp.syncs.target import appends, mapping_of, removes
 from cdp.warehouse import Warehouse
 
 
@@ -54,8 +55,11 @@ def plan_sync(
         warehouse,
         project,
         sync,
-        is_idempotent=destination.manifest.is_idempotent,
+        is_idempotent=destination.manifest.is_idempotent(sync.object),
         retry_rejected=retry_rejected,
+        removes=removes(sync, destination),
+        appends=appends(destination, sync),
+        mapping=mapping_of(sync, destination),
     )
     waiting = len(open_runs(warehouse, project, sync))
     return Plan(sync, diff, check_guards(sync, diff, allow_removals), waiting)

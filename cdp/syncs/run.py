@@ -30,6 +30,7 @@ from cdp.syncs.runs import begin_run, finish_run, new_run_id, open_runs, record_
 from cdp.syncs.send import Progress, send_journal
 from cdp.syncs.snapshot import write_snapshot
 from cdp.syncs.spec import Sync
+from cdp.syncs.target import target_of
 from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
 
 
@@ -78,8 +79,14 @@ def run_sync(
     options = options or RunOptions()
     sync, destination = find_sync(project, catalogue, name)
     spool = spool_folder(duckdb_path(project), project.schema("ops"))
-    opened = closing(open_driver(destination, project.folder, options.sleep))
-    with opened as driver, lease(spool, sync.name):
+    with (
+        lease(spool, sync.name),
+        closing(
+            open_driver(
+                destination, project.folder, options.sleep, target_of(sync, destination), spool
+            )
+        ) as driver,
+    ):
         try:
             return _Run(project, catalogue, sync, driver, spool, options).execute()
         except sqlite3.Error as error:

@@ -7,6 +7,7 @@ destination exist is checked with the catalogue in `cdp.syncs.check`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -47,7 +48,8 @@ class Field:
     """One mapped field: the name at the destination and where its value comes from.
 
     `type` is what a `column` is cast to; `strategy` chooses among several
-    identifiers of one type.
+    identifiers of one type; `sent_as` is the destination's own name for it, if
+    that is another.
     """
 
     name: str
@@ -56,6 +58,16 @@ class Field:
     location: Location
     strategy: str = "last"
     type: str = "string"
+    sent_as: str = ""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A value that the destination's object asks a sync for, such as the id of a list."""
+
+    name: str
+    value: Scalar
+    location: Location
 
 
 @dataclass(frozen=True)
@@ -67,7 +79,11 @@ class Guards:
 
 @dataclass(frozen=True)
 class Sync:
-    """One kind of row, kept equal in one destination."""
+    """One kind of row, kept equal in one destination.
+
+    `object` names the kind of rows there (empty where there is only one); `on_leave`
+    is empty when the definition does not say it.
+    """
 
     name: str
     description: str
@@ -79,6 +95,10 @@ class Sync:
     guards: Guards
     location: Location
     destination_location: Location
+    key_location: Location | None = None
+    object: str = ""
+    object_location: Location | None = None
+    options: tuple[Option, ...] = ()
 
     @property
     def model_name(self) -> str:
@@ -111,13 +131,32 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         destination,
         _key(section, fields),
         fields,
-        section.choice("on_leave", ("remove", "nothing"), default="remove"),
+        section.choice("on_leave", ("remove", "nothing")),
         _guards(section),
         section.place("name"),
         section.place("destination"),
+        section.place("key"),
+        section.name("object", required=False),
+        section.place("object"),
+        tuple(_options(section)),
     )
     section.finish()
     return sync if name else None
+
+
+def _options(section: Section) -> Iterator[Option]:
+    for name, node, place in section.mapping("options"):
+        value = node.value
+        if value is None or isinstance(value, (dict, tuple)):
+            section.problems.add(
+                "wrong-type",
+                f"option '{name}' of {section.what} must be text, a number or true or false, "
+                f"not {node.kind}",
+                node.location,
+                "write one value",
+            )
+            continue
+        yield Option(name, value, place)
 
 
 def _origin(section: Section) -> Origin:
@@ -185,8 +224,9 @@ def _field(name: str, node: Node, place: Location, section: Section) -> Field | 
     value = _field_value(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
     type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
+    sent_as = one.text("as")
     one.finish()
-    return Field(name, kind, value, one.place(kind), strategy or "last", type_)
+    return Field(name, kind, value, one.place(kind), strategy or "last", type_, sent_as)
 
 
 def _field_value(one: Section, kind: str) -> Scalar:

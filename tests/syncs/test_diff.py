@@ -192,7 +192,7 @@ def test_the_diff_follows_the_rules(
         counts["changed"],
         counts["removed"],
     )
-    sent = {key: op for op, key, _, _ in changed_rows(warehouse, PROJECT, sync, diff)}
+    sent = {key: op for op, key, *_ in changed_rows(warehouse, PROJECT, sync, diff)}
     assert sent == {
         key: "remove" if one == "removed" else "upsert"
         for key, one in expected.items()

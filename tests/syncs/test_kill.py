@@ -109,7 +109,7 @@ def test_unknown_rows_stay_unknown_where_sending_twice_would_hurt(
         self.is_idempotent = False
 
     monkeypatch.setattr(HttpDriver, "__init__", create_unsafe)
-    monkeypatch.setattr(Manifest, "is_idempotent", property(lambda self: False))
+    monkeypatch.setattr(Manifest, "is_idempotent", lambda self, name="": False)
     result = shop.run()
     assert (result.diff.held, result.sent, len(server.bodies)) == (2, 0, 1)
     shop.desire({"a": "changed@x", "b": "b@x"})

@@ -1,0 +1,276 @@
+"""Objects of an HTTP destination: what rows may be there, and the requests that carry them.
+
+Owns their specs and reading: identifiers and fields with their rules, options of
+a sync, operations with batching, look-ups and the reading of replies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cdp.destinations.manifest.reading import check_templates, names
+from cdp.destinations.manifest.replies import (
+    RemoteId,
+    Results,
+    Rule,
+    read_remote_id,
+    read_results,
+    read_rules,
+)
+from cdp.destinations.manifest.settings import Setting, read_settings
+from cdp.destinations.normalize import HASHED, HASHES, NORMALIZERS, VALIDATORS, ValueRule
+from cdp.destinations.template import Template, from_node
+from cdp.yamlfile import Section
+
+OPERATIONS = ("upsert", "remove")
+KINDS = ("record", "event", "audience", "message")
+ENCODINGS = ("json", "form", "none")
+IF_MISSING = ("accept", "reject", "create")
+IDEMPOTENCY = ("key_header", "key_field", "natural", "none")
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """A field or identifier that the manifest knows; `sent_as` is its name at the vendor."""
+
+    name: str
+    sent_as: str
+    value: ValueRule = field(default_factory=ValueRule)
+    is_required: bool = False
+    is_personal: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. `url` is whole, or a path below the destination's base address."""
+
+    method: Template
+    url: Template
+    body: Template = None
+    query: Mapping[str, Template] = field(default_factory=dict)
+    headers: Mapping[str, Template] = field(default_factory=dict)
+    encoding: str = "json"
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A request that finds the destination's ids of rows before they are written.
+
+    `list` leads to the found entries (or a mapping keyed by the identifier when
+    `match` is empty), `match` to what equals the row's key, `take` to the id.
+    """
+
+    request: Request
+    list: str
+    match: str
+    take: str
+    if_missing: str
+    max_items: int
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The row operations it serves, how rows are batched, what is sent, how replies are read."""
+
+    serves: tuple[str, ...]
+    request: Request
+    max_items: Template = 1
+    max_bytes: int = 1_000_000
+    expects: str = "any"
+    create: Request | None = None
+    lookup: Lookup | None = None
+    results: tuple[Results, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    remote_id: RemoteId | None = None
+    sample: Template = None
+    sample_status: int = 200
+
+
+@dataclass(frozen=True)
+class Object:
+    """A kind of rows at a destination.
+
+    record: one row a key, kept equal. event: appended once. audience: membership
+    of a list. message: appended once, and sending twice hurts.
+    """
+
+    name: str
+    title: str
+    kind: str
+    operations: tuple[Operation, ...]
+    identifiers: Mapping[str, FieldRule] = field(default_factory=dict)
+    takes_any_key: bool = True
+    fields: Mapping[str, FieldRule] = field(default_factory=dict)
+    options: Mapping[str, Setting] = field(default_factory=dict)
+    unknown_fields: str = "send"
+    nulls: str = "send"
+    version: int = 1
+    idempotency: str = "none"
+    max_row_bytes: int = 0
+    description: str = ""
+
+    @property
+    def appends(self) -> bool:
+        """Whether rows are only ever added."""
+        return self.kind in ("event", "message")
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether a batch whose answer was lost may be sent again."""
+        return self.idempotency != "none"
+
+    def serves(self, operation: str) -> bool:
+        return any(operation in one.serves for one in self.operations)
+
+    def serving(self, operation: str) -> Operation:
+        """The request that carries rows of this operation."""
+        return next(one for one in self.operations if operation in one.serves)
+
+
+def read_objects(
+    section: Section, settings: Mapping[str, Setting], idempotency: str
+) -> dict[str, Object]:
+    """The objects of a manifest, by name."""
+    found: dict[str, Object] = {}
+    for name, node, _ in section.mapping("objects", required=True):
+        one = Section(node, f"object '{name}'", section.problems)
+        found[name] = _object(name, one, settings, idempotency)
+    return found
+
+
+def _object(name: str, one: Section, settings: Mapping[str, Setting], idempotency: str) -> Object:
+    options = read_settings(one, "options")
+    check_templates([one.node("operations")], settings, options, one.problems)
+    operations = tuple(
+        _operation(part) for part in one.sections("operations", "operation", required=True)
+    )
+    _check_served(operations, one)
+    found = Object(
+        name,
+        one.text("title", default=name.replace("_", " ").capitalize()),
+        one.choice("kind", KINDS, required=True, default="record"),
+        operations,
+        _fields(one, "identifiers"),
+        one.boolean("any_key", default="identifiers" not in one),
+        _fields(one, "fields"),
+        options,
+        one.choice("unknown_fields", ("send", "reject"), default="send"),
+        one.choice("nulls", ("send", "omit", "empty"), default="send"),
+        one.integer("version", default=1, minimum=1),
+        one.choice("idempotency", IDEMPOTENCY, default=idempotency),
+        one.integer("max_row_bytes", default=0, minimum=1),
+        one.text("description"),
+    )
+    one.finish()
+    return found
+
+
+def _fields(section: Section, key: str) -> dict[str, FieldRule]:
+    found: dict[str, FieldRule] = {}
+    for name, node, _ in section.mapping(key):
+        if node.value is None:
+            found[name] = FieldRule(name, name)
+            continue
+        one = Section(node, f"field '{name}'", section.problems)
+        found[name] = FieldRule(
+            name,
+            one.text("as", default=name),
+            ValueRule(
+                names(one, "normalize", NORMALIZERS),
+                one.choice("validate", tuple(VALIDATORS)),
+                one.choice("hash", HASHES),
+                one.choice("hashed", HASHED, default="auto"),
+            ),
+            one.boolean("required"),
+            one.boolean("personal"),
+            one.text("description"),
+        )
+        one.finish()
+    return found
+
+
+def _operation(one: Section) -> Operation:
+    batch = one.section("batch", "batch")
+    max_items: Template = 1
+    max_bytes = 1_000_000
+    if batch is not None:
+        max_items = from_node(batch.node("max_items", required=True))
+        max_bytes = batch.integer("max_bytes", default=max_bytes, minimum=1)
+        batch.finish()
+    sample = one.section("sample", "sample")
+    found = Operation(
+        names(one, "serves", OPERATIONS),
+        read_request(one),
+        max_items,
+        max_bytes,
+        one.choice("expects", ("any", "json"), default="any"),
+        _create(one),
+        _lookup(one),
+        read_results(one),
+        read_rules(one),
+        read_remote_id(one),
+        None if sample is None else from_node(sample.node("body")),
+        200 if sample is None else sample.integer("status", default=200),
+    )
+    if sample is not None:
+        sample.finish()
+    one.finish()
+    return found
+
+
+def read_request(one: Section) -> Request:
+    """The request keys of a section: method, url, body, query, headers, encoding."""
+    body = one.node("body")
+    return Request(
+        from_node(one.node("method", required=True)),
+        from_node(one.node("url", required=True)),
+        from_node(body),
+        _templates(one, "query"),
+        _templates(one, "headers"),
+        one.choice("encoding", ENCODINGS, default="json" if body else "none"),
+    )
+
+
+def _templates(section: Section, key: str) -> dict[str, Any]:
+    return {name: from_node(node) for name, node, _ in section.mapping(key)}
+
+
+def _create(section: Section) -> Request | None:
+    one = section.section("create", "create")
+    if one is None:
+        return None
+    request = read_request(one)
+    one.finish()
+    return request
+
+
+def _lookup(section: Section) -> Lookup | None:
+    one = section.section("lookup", "lookup")
+    if one is None:
+        return None
+    found = Lookup(
+        read_request(one),
+        one.text("list", required=True),
+        one.text("match"),
+        one.text("take", required=True),
+        one.choice("if_missing", IF_MISSING, required=True, default="reject"),
+        one.integer("max_items", default=1, minimum=1),
+    )
+    one.finish()
+    return found
+
+
+def _check_served(operations: tuple[Operation, ...], section: Section) -> None:
+    served = [name for one in operations for name in one.serves]
+    for name in OPERATIONS:
+        most, least = 1, int(name == "upsert")
+        if operations and not least <= served.count(name) <= most:
+            section.problems.add(
+                "unserved-operation",
+                f"{served.count(name)} operations of {section.what} serve '{name}'",
+                section.place("operations"),
+                "name 'upsert' in the 'serves' of exactly one operation, and 'remove' at most once",
+            )

@@ -1,0 +1,103 @@
+"""Building a request from a manifest's templates.
+
+Owns addresses, headers, query and the writing of bodies. Values that become part
+of a path are percent-encoded, so that data cannot change where a request goes.
+Sends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from cdp.destinations.auth import Auth, sign
+from cdp.destinations.manifest import Http
+from cdp.destinations.manifest.objects import Request
+from cdp.destinations.template import Rendered, Template, compiled
+from cdp.destinations.transport import Call
+
+_CONTENT_TYPES = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+}
+
+
+class Requests:
+    """Builds the calls of one destination; `scope` holds what is the same for all of them."""
+
+    def __init__(self, http: Http, auth: Auth, scope: Mapping[str, Any]) -> None:
+        self._http = http
+        self._auth = auth
+        self._scope = scope
+        self._compiled: dict[int, tuple[Template, Rendered]] = {}
+
+    def render(self, template: Template, scope: Mapping[str, Any]) -> Any:
+        """A template in the destination's scope and more."""
+        return self._of(template)({**self._scope, "token": self._auth.token, **scope})
+
+    def build(self, request: Request, scope: Mapping[str, Any]) -> Call:
+        """The request with everything filled in."""
+        body = self._body(request, scope)
+        headers = {"User-Agent": "cdp"}
+        if body is not None:
+            headers["Content-Type"] = _CONTENT_TYPES[request.encoding]
+        for templates in (self._http.headers, request.headers):
+            for name, template in templates.items():
+                value = self.render(template, scope)
+                if value is not None:
+                    headers[name] = str(value)
+        headers.update(self._auth.headers())
+        if self._http.idempotency == "key_header" and scope["batch"]["key"]:
+            headers[self._http.idempotency_header] = scope["batch"]["key"]
+        if self._http.signature:
+            everything = {**self._scope, **scope}
+            headers.update(sign(self._http.signature, everything, body or b""))
+        url = self._url(request, scope)
+        return Call(
+            str(self.render(request.method, scope)), url, headers, body, is_from_data(request)
+        )
+
+    def _body(self, request: Request, scope: Mapping[str, Any]) -> bytes | None:
+        if request.encoding == "none":
+            return None
+        tree = self.render(request.body, scope)
+        if request.encoding == "form":
+            return urlencode(
+                {key: value for key, value in tree.items() if value is not None}
+            ).encode()
+        return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+    def _url(self, request: Request, scope: Mapping[str, Any]) -> str:
+        everything = {**self._scope, "token": self._auth.token, **scope}
+        url = str(self._of(request.url, is_url=True)(everything))
+        if not url.startswith(("http://", "https://")) and self._http.base_url:
+            url = str(self._of(self._http.base_url, is_url=True)(everything)).rstrip("/") + url
+        query: list[tuple[str, str]] = []
+        for templates in (self._http.query, request.query):
+            for name, template in templates.items():
+                value = self.render(template, scope)
+                values = value if isinstance(value, list) else [value]
+                query += [(name, str(one)) for one in values if one is not None]
+        query += list(self._auth.query().items())
+        if not query:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}{urlencode(query, quote_via=quote)}"
+
+    def _of(self, template: Template, is_url: bool = False) -> Rendered:
+        """The compiled template; each is compiled once."""
+        known = self._compiled.get(id(template))
+        if known is None:
+            known = (template, compiled(template, _quoted if is_url else None))
+            self._compiled[id(template)] = known
+        return known[1]
+
+
+def is_from_data(request: Request) -> bool:
+    """Whether the host of a request comes from a row."""
+    return isinstance(request.url, str) and request.url.lstrip().startswith(("{{ row.", "{{row."))
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")

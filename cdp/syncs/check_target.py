@@ -1,0 +1,163 @@
+"""Whether a sync asks its destination for what the destination's manifest can do.
+
+Adds problems that point into the sync's YAML; nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cdp.destinations.manifest import Manifest, Object, load_manifests
+from cdp.destinations.manifest.settings import Setting
+from cdp.destinations.spec import Destination
+from cdp.errors import Problems, suggest
+from cdp.syncs.spec import Option, Sync
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "boolean": (bool,),
+    "text": (str, int),
+    "choice": (str,),
+}
+
+
+def check_target(sync: Sync, destination: Destination, problems: Problems) -> None:
+    """Adds a problem for the object, each option, the key, each field, and `on_leave`."""
+    manifest = load_manifests().get(destination.type)
+    if manifest is None:
+        return
+    found = _check_object(sync, manifest, problems)
+    if found is None:
+        return
+    _check_options(sync, found, problems)
+    _check_key(sync, found, problems)
+    _check_fields(sync, found, problems)
+    _check_removal(sync, found, problems)
+
+
+def _check_object(sync: Sync, manifest: Manifest, problems: Problems) -> Object | None:
+    if manifest.http is None:
+        for what, place in (
+            ("object", sync.object_location if sync.object else None),
+            ("options", sync.options[0].location if sync.options else None),
+        ):
+            if place is not None:
+                problems.add(
+                    "unknown-key",
+                    f"sync '{sync.name}' has '{what}', which {manifest.title} do not have",
+                    place,
+                    f"leave out '{what}'",
+                )
+        return None
+    found = manifest.object(sync.object)
+    if found is not None:
+        return found
+    if sync.object:
+        problems.add(
+            "unknown-object",
+            f"sync '{sync.name}' writes to '{sync.object}', which {manifest.title} does not have",
+            sync.object_location,
+            suggest(sync.object, manifest.http.objects),
+        )
+    else:
+        problems.add(
+            "missing-object",
+            f"sync '{sync.name}' does not say what it writes to in {manifest.title}",
+            sync.destination_location,
+            "add 'object: ...': " + suggest("", manifest.http.objects),
+        )
+    return None
+
+
+def _check_options(sync: Sync, found: Object, problems: Problems) -> None:
+    given = {option.name: option for option in sync.options}
+    for setting in found.options.values():
+        if setting.is_required and setting.name not in given:
+            problems.add(
+                "missing-option",
+                f"sync '{sync.name}' has no option '{setting.name}'"
+                + (f": {setting.description}" if setting.description else ""),
+                sync.object_location,
+                f"add 'options: {{{setting.name}: ...}}'",
+            )
+    for option in sync.options:
+        if option.name not in found.options:
+            problems.add(
+                "unknown-option",
+                f"sync '{sync.name}' has the option '{option.name}', which {found.title} do not "
+                "have",
+                option.location,
+                suggest(option.name, found.options),
+            )
+        else:
+            _check_option(sync, option, found.options[option.name], problems)
+
+
+def _check_option(sync: Sync, option: Option, setting: Setting, problems: Problems) -> None:
+    value: Any = option.value
+    fits_type = isinstance(value, _TYPES[setting.type]) and (
+        isinstance(value, bool) == (setting.type == "boolean")
+    )
+    if setting.type == "choice" and value not in setting.values:
+        help = suggest(str(value), setting.values)
+    elif not fits_type:
+        help = f"write a value of type {setting.type}"
+    elif not setting.fits(str(value)):
+        help = setting.description or f"it must match {setting.pattern}"
+    else:
+        return
+    problems.add(
+        "invalid-option",
+        f"the option '{option.name}' of sync '{sync.name}' cannot be '{value}'",
+        option.location,
+        help,
+    )
+
+
+def _check_key(sync: Sync, found: Object, problems: Problems) -> None:
+    if found.takes_any_key or sync.key in found.identifiers:
+        return
+    problems.add(
+        "unsupported-key",
+        f"sync '{sync.name}' has the key '{sync.key}', by which {found.title} are not found",
+        sync.key_location or sync.location,
+        "map a field with one of these names and make it the key: "
+        + ", ".join(f"'{name}'" for name in found.identifiers),
+    )
+
+
+def _check_fields(sync: Sync, found: Object, problems: Problems) -> None:
+    mapped = {field.name for field in sync.fields}
+    for rule in found.fields.values():
+        if rule.is_required and rule.name not in mapped:
+            problems.add(
+                "missing-field",
+                f"sync '{sync.name}' has no field '{rule.name}', which {found.title} need",
+                sync.location,
+                f"map it: '{rule.name}: {{column: ...}}'",
+            )
+    if found.unknown_fields == "send":
+        return
+    known = {**found.identifiers, **found.fields}
+    for field in sync.fields:
+        if field.name not in known and field.name != sync.key:
+            problems.add(
+                "unknown-field",
+                f"sync '{sync.name}' maps '{field.name}', which {found.title} do not have",
+                field.location,
+                suggest(field.name, known),
+            )
+
+
+def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:
+    is_explicit = sync.on_leave == "remove"
+    can_remove = found.serves("remove")
+    if can_remove or (found.appends and not is_explicit) or sync.on_leave == "nothing":
+        return
+    problems.add(
+        "cannot-remove",
+        f"sync '{sync.name}' removes rows that leave, and {found.title} cannot be removed",
+        sync.location,
+        "add 'on_leave: nothing', and rows that leave stay there",
+    )

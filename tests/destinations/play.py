@@ -1,0 +1,137 @@
+"""Plays the conformance cases that stand beside the manifests: exact requests, exact outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import httpx
+import yaml
+
+from cdp.destinations.delivery import Batch, OutgoingRow, Refused, Stop, Target
+from cdp.destinations.http import HttpDriver
+from cdp.destinations.manifest import CASES, MANIFESTS, load_manifests
+from cdp.destinations.manifest.settings import with_defaults
+from cdp.destinations.spec import Destination
+from cdp.errors import Location
+
+
+@dataclass
+class Case:
+    """One case: a batch of rows, the requests that it must become, and their replies."""
+
+    manifest: str
+    name: str
+    rows: list[Mapping[str, Any]]
+    exchange: list[Mapping[str, Any]]
+    outcomes: Any
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    object: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    key: str = "canonical_profile_id"
+    sent_as: Mapping[str, str] = field(default_factory=dict)
+    remote_ids: list[str] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.manifest}: {self.name}"
+
+
+def cases() -> list[Case]:
+    """All cases of all manifests. `settings` at the top of a file are shared by its cases."""
+    found = []
+    for path in sorted(MANIFESTS.glob(f"*{CASES}")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        name = path.name.removesuffix(CASES)
+        for one in document["cases"]:
+            settings = {**document.get("settings", {}), **one.pop("settings", {})}
+            found.append(Case(manifest=name, settings=settings, **one))
+    return found
+
+
+def destination(name: str, settings: Mapping[str, Any]) -> Destination:
+    """A configured destination whose secrets are given plainly."""
+    known = load_manifests()[name].settings
+    return Destination(
+        name, name, with_defaults(known, settings), ("dev",), Location(Path("destinations.yml"))
+    )
+
+
+class Vendor:
+    """Answers as a case says, and keeps what it was asked."""
+
+    def __init__(self, exchange: list[Mapping[str, Any]]) -> None:
+        self.exchange = exchange
+        self.asked: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        position = len(self.asked)
+        assert position < len(self.exchange), f"one request too many: {request.url}"
+        self.asked.append(_as_written(request, self.exchange[position]["request"]))
+        reply = self.exchange[position].get("reply", {})
+        body = reply.get("body", "")
+        return httpx.Response(
+            reply.get("status", 200),
+            headers=reply.get("headers", {}),
+            content=body if isinstance(body, str) else json.dumps(body),
+        )
+
+
+def _as_written(request: httpx.Request, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The request in the words of the case; only headers that the case names are looked at."""
+    said: dict[str, Any] = {"method": request.method, "url": str(request.url)}
+    if "headers" in wanted:
+        said["headers"] = {name: request.headers.get(name) for name in wanted["headers"]}
+    if request.content:
+        kind = request.headers.get("Content-Type", "")
+        said["body"] = (
+            dict(parse_qsl(request.content.decode())) if "form" in kind else request.content
+        )
+        if isinstance(said["body"], bytes):
+            said["body"] = json.loads(said["body"])
+    return said
+
+
+def play(case: Case, vendor: Vendor) -> Any:
+    """The outcomes, as a case writes them."""
+    target = Target(
+        case.object,
+        with_defaults(_options(case), case.options),
+        case.key,
+        case.sent_as,
+    )
+    driver = HttpDriver(
+        destination(case.manifest, case.settings),
+        target,
+        sleep=lambda seconds: None,
+        transport=httpx.MockTransport(vendor),
+    )
+    rows = [
+        OutgoingRow(
+            row.get("operation", "upsert"),
+            row["key"],
+            row.get("fields", {}),
+            row.get("remote_id", ""),
+        )
+        for row in case.rows
+    ]
+    try:
+        reply = driver.send(Batch("customers", "run", 1, rows, "batch-key"))
+    except Stop as stop:
+        return {"stop": stop.slug}
+    finally:
+        driver.close()
+    if isinstance(reply, Refused):
+        return {"refused": reply.code}
+    if case.remote_ids is not None:
+        assert [one.remote_id for one in reply] == case.remote_ids
+    return [{one.state: one.code} if one.code else one.state for one in reply]
+
+
+def _options(case: Case) -> Mapping[str, Any]:
+    found = load_manifests()[case.manifest].object(case.object)
+    assert found is not None, f"there is no object {case.object}"
+    return found.options
