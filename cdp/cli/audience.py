@@ -1,4 +1,4 @@
-"""`cdp audience`: list, show and preview audiences."""
+"""`cdp audience`: list, show and preview audiences; the rest is in `audience_members`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cdp.cli.audience_members import COMMANDS
 from cdp.cli.options import format_option, project_options
 from cdp.cli.output import print_rows, say
 
@@ -18,14 +19,19 @@ RECENT_CHANGES = 10
 
 @click.group()
 def command() -> None:
-    """List, show and preview audiences.
+    """List, show and preview audiences; see who is in them and when.
 
     \b
     Example:
       cdp audience list
       cdp audience show vip_customers
       cdp audience preview vip_customers --sample 3
+      cdp audience members vip_customers --as-of 2026-05-01
     """
+
+
+for _command in COMMANDS:
+    command.add_command(_command)
 
 
 @command.command("list")
@@ -57,18 +63,20 @@ def list_audiences(project: Project, output_format: str | None) -> None:
 @project_options
 @format_option
 def show_audience(project: Project, name: str, output_format: str | None) -> None:
-    """One audience: its definition, its model, its size and its recent changes.
+    """One audience: its definition, its model, who uses it, its size and its recent changes.
 
     \b
     Example:
       cdp audience show vip_customers
     """
     from cdp.audiences.compile import model_name
+    from cdp.audiences.members import identifier_counts, used_by
     from cdp.audiences.report import changes, find_audience, is_built, sizes
     from cdp.catalogue import load_catalogue
     from cdp.warehouse import open_for_reading
 
-    audience = find_audience(load_catalogue(project), name)
+    catalogue = load_catalogue(project)
+    audience = find_audience(catalogue, name)
     dialects = project.dialects
     folder = "models/audiences/generated" + (f"/{dialects[0]}" if len(dialects) > 1 else "")
     rows: list[tuple[str, Any]] = [
@@ -77,11 +85,16 @@ def show_audience(project: Project, name: str, output_format: str | None) -> Non
         ("definition", f"definitions/audiences/{audience.path.name}"),
         ("model", f"{folder}/{model_name(name)}.sql"),
         ("include_anonymous", str(audience.include_anonymous).lower()),
+        *(("used by", one) for one in used_by(catalogue, name)),
     ]
     with open_for_reading(project) as warehouse:
         if is_built(warehouse, project):
             size = sizes(warehouse, project).get(name)
             rows.append(("members", size.members if size else 0))
+            rows += [
+                (f"members with {kind}", number)
+                for kind, number in identifier_counts(warehouse, project.schema("public"), name)
+            ]
             own = [row for row in changes(warehouse, project) if row[0] == name]
             rows += [
                 (f"{transition} at {at}", f"{number} ({reason})")

@@ -123,6 +123,7 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
     history = History()
     entries: dict[tuple[str, str], int] = {}
     counts: dict[tuple[str, int], tuple[int, int, int]] = {}
+    seen: list[dict[tuple[str, str], int]] = []
     for day, (merges, members, defined) in enumerate(days):
         history.build(sorted(members), merges, sorted(defined))
         # The oracle: open entries by written id, carried, then compared with the members.
@@ -141,6 +142,7 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
                 sum(name == audience for name, _ in left),
             )
         entries = open_now | {member: day for member in members if member not in covered}
+        seen.append(entries)
         expected: dict[tuple[str, str], int] = {}
         for (audience, one), entered in entries.items():
             member = (audience, merges[one])
@@ -149,6 +151,15 @@ def test_memberships_are_the_members_after_every_run_and_entries_never_move_forw
         assert history.memberships() == expected
         assert history.build_again(sorted(members), merges, sorted(defined)) == []
         assert history.sizes() == counts
+    # What the runs saw on each day, under the ids of the last day; who is gone keeps the id.
+    for day, entries in enumerate(seen):
+        for audience in ("vip", "new"):
+            then: dict[str, int] = {}
+            for (name, one), entered in entries.items():
+                if name == audience:
+                    today = merges.get(one, one)
+                    then[today] = min(then.get(today, entered), entered)
+            assert history.members_seen(audience, day) == then
     history.close()
 
 

@@ -11,6 +11,9 @@ from typing import Any
 import duckdb
 from jinja2 import Environment
 
+from cdp.audiences.members import members_seen
+from cdp.warehouse import Warehouse
+
 MODELS = Path(__file__).parents[2] / "dbt_project" / "models" / "audiences"
 START = datetime(2026, 5, 1)
 Member = tuple[str, str]
@@ -46,12 +49,12 @@ class History:
         features = [(one, self.today) for one in set(merges.values())]
         self._table("int_features", ("canonical_profile_id", "as_of"), features, "timestamp")
         exists = self._exists("audience_transitions")
-        query = _render("audience_transitions", is_incremental=exists)
+        query = render("audience_transitions", is_incremental=exists)
         self.connection.execute(f"create or replace table appended as {query}")
         append = "insert into audience_transitions from appended"
         create = "create table audience_transitions as from appended"
         self.connection.execute(append if exists else create)
-        query = _render("audience_memberships", is_incremental=False)
+        query = render("audience_memberships", is_incremental=False)
         self.connection.execute(f"create or replace table audience_memberships as {query}")
         self._count()
         return self.connection.execute(
@@ -61,7 +64,7 @@ class History:
 
     def _count(self) -> None:
         """What dbt's delete+insert does with the rows of a run."""
-        query = _render("audience_sizes", is_incremental=True)
+        query = render("audience_sizes", is_incremental=True)
         if not self._exists("audience_sizes"):
             self.connection.execute(f"create table audience_sizes as {query}")
             return
@@ -91,6 +94,13 @@ class History:
         rows = self.connection.execute("from audience_memberships").fetchall()
         return {(audience, one): (entered - START).days for audience, one, entered in rows}
 
+    def members_seen(self, audience: str, day: int) -> dict[str, int]:
+        """The day on which each member of a past day had entered, as the runs saw it."""
+        warehouse = Warehouse(self.connection, Path())
+        moment = START + timedelta(days=day)
+        rows = members_seen(warehouse, "main", audience, moment)
+        return {one: (entered - START).days for one, entered in rows}
+
     def _exists(self, table: str) -> bool:
         query = "select 1 from duckdb_tables() where table_name = ?"
         return bool(self.connection.execute(query, [table]).fetchall())
@@ -115,7 +125,8 @@ class History:
             )
 
 
-def _render(model: str, *, is_incremental: bool) -> str:
+def render(model: str, *, is_incremental: bool) -> str:
+    """A hand-written model as SQL over tables without a schema."""
     text = (MODELS / f"{model}.sql").read_text(encoding="utf-8")
     return (
         Environment(autoescape=False)
