@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from cdp.audiences.check import check_audiences
+from cdp.audiences.references import resolved_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.destinations.spec import Destination, read_destinations
 from cdp.entities.check import check_entities
@@ -98,6 +99,7 @@ def load_catalogue(project: Project) -> Catalogue:
     check_record_sources(catalogue.record_sources, catalogue.identity, catalogue.sources, problems)
     check_overrides(catalogue.overrides, (one.name for one in catalogue.identity.types), problems)
     check_audiences(catalogue, problems)
+    catalogue = replace(catalogue, audiences=_frozen(resolved_audiences(catalogue, problems)))
     check_syncs(catalogue, problems)
     if not any(one.location and one.location.path == sources for one in known):
         records_too = {*catalogue.sources, *(one.name for one in catalogue.record_sources)}

@@ -12,8 +12,10 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from cdp.audiences.spec import Audience, Did, leaves
-from cdp.sql.events import EventQuery, Filter, Property
+from cdp.audiences.conditions import Did, leaves, queries
+from cdp.audiences.spec import Audience
+from cdp.sql.events import Elements, EventQuery, Filter, Property
+from cdp.sql.filters import StepValue, TraitValue
 from cdp.sql.names import digest, slug, unique_names
 from cdp.sql.tables import Table
 from cdp.sql.types import STRING
@@ -111,6 +113,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
     asked: dict[str, dict[Feature, None]] = {"profile": {}, "account": {}}
     read: dict[str, dict[ProfileFeature, str]] = {"profile": {}, "account": {}}
     users: dict[str, set[PurePosixPath]] = {}
+    used: dict[str, set[Property]] = {}
     for trait in traits.values():
         feature = trait_feature(trait)
         if isinstance(feature, ProfileFeature):
@@ -123,7 +126,10 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
         for leaf in leaves(audience.who):
             if isinstance(leaf, Did):
                 asked["profile"][did_feature(leaf)] = None
-                users.setdefault(leaf.query.event, set()).add(definition_path(audience.path))
+            for query, properties in queries(leaf):
+                users.setdefault(query.event, set()).add(definition_path(audience.path))
+                filtered = (one.property for one in query.filters)
+                used.setdefault(query.event, set()).update(properties, filtered)
     every = [*asked["profile"], *asked["account"]]
     tables = {one.query.event: one.query.table for one in every if one.query.table is not None}
     slugs = _event_slugs({one: tables[one].name if one in tables else one for one in users})
@@ -136,7 +142,7 @@ def plan_features(traits: Mapping[str, Trait], audiences: Mapping[str, Audience]
         account_features=_feature_names(asked["account"], slugs),
         account_traits=_trait_names(read["account"]),
         event_slugs=slugs,
-        columns={event: _columns(event, every) for event in sorted(users)},
+        columns={one: _columns(one, every, used.get(one, set())) for one in sorted(users)},
         tables=tables,
         users={event: tuple(sorted(paths)) for event, paths in users.items()},
         files=tuple(sorted(files)),
@@ -182,14 +188,23 @@ def _event_slugs(names: Mapping[str, str]) -> dict[str, str]:
     return slugs
 
 
-def _columns(event: str, features: list[Feature]) -> dict[Property, str]:
-    used: set[Property] = set()
+def _columns(event: str, features: list[Feature], used: set[Property]) -> dict[Property, str]:
+    """The columns of an event's table; `used` are those that audiences read."""
+    used = set(used)
     for one in features:
         if one.query.event == event:
             used.update(filter_.property for filter_ in one.query.filters)
             used.update([one.measured] if one.measured else [])
-    wanted = {one: f"property_{slug(one.dotted)}{_suffix(one.type)}" for one in sorted(used)}
+    in_order = sorted(used, key=lambda one: (one.path, one.type, repr(one)))
+    wanted = {one: _column_name(one) for one in in_order}
     return unique_names(wanted, {one: repr(one) for one in wanted})
+
+
+def _column_name(one: Property) -> str:
+    if isinstance(one, Elements):
+        every = "every_element" if one.every else "elements"
+        return "__".join([f"{every}_{slug(one.dotted)}", *map(_filter_name, one.filters)])
+    return f"property_{slug(one.dotted)}{_suffix(one.type)}"
 
 
 def _suffix(kind: str) -> str:
@@ -203,10 +218,13 @@ def _feature_name(feature: Feature, event_slug: str) -> str:
         plain = kind in (STRING, "decimal")
         parts[-1] += f"_{slug(feature.measured.dotted)}" + ("" if plain else f"_{kind}")
     parts[-1] += _option_name(feature)
-    parts += [f"where_{_filter_name(one)}" for one in feature.query.filters]
-    if feature.query.window is not None:
-        parts.append(feature.query.window.short)
-    return "__".join(parts)
+    return query_name(feature.query, *parts)
+
+
+def query_name(query: EventQuery, *parts: str) -> str:
+    """A name for what is computed over the events of a query, which says which events."""
+    named = [*parts, *(f"where_{_filter_name(one)}" for one in query.filters)]
+    return "__".join([*named, query.window.short] if query.window is not None else named)
 
 
 def _option_name(feature: Feature) -> str:
@@ -223,5 +241,13 @@ def _option_name(feature: Feature) -> str:
 def _filter_name(one: Filter) -> str:
     values = one.value if isinstance(one.value, tuple) else (one.value,)
     operator = "" if one.operator in ("equals", "one_of") else f"{one.operator}_"
-    text = "_or_".join(slug(str(value)) for value in values)
-    return f"{slug(one.property.dotted)}_{operator}{text}".strip("_")
+    text = "_or_".join(slug(_value_name(value)) for value in values)
+    inner = one.property.filters if isinstance(one.property, Elements) else ()
+    subject = "_".join([slug(one.property.dotted), *map(_filter_name, inner)])
+    return f"{subject}_{operator}{text}".strip("_")
+
+
+def _value_name(value: object) -> str:
+    if isinstance(value, TraitValue):
+        return value.name
+    return value.property.dotted if isinstance(value, StepValue) else str(value)

@@ -20,17 +20,20 @@ LAYERS: dict[str, float] = {
     "loader.spec": 2, "identity.fields": 2, "identity.spec": 2,
     "identity.overrides": 2, "traits.aggregates": 2,
     "traits.spec": 2, "audiences.spec": 2, "audiences.alerts": 2,
+    "audiences.conditions": 2, "audiences.behaviour": 2, "audiences.sequences": 2,
     "entities.spec": 2, "profiles.spec": 2,
     "identity.normalize": 2, "records.spec": 2, "records.check": 2.5,
     "destinations.template": 2, "destinations.filters": 2, "destinations.normalize": 2,
     "destinations.manifest": 2, "destinations.spec": 2,
     "syncs.spec": 2, "traits.check": 2.5, "audiences.check": 2.5, "entities.check": 2.5,
-    "syncs.check": 2.5, "syncs.check_target": 2.5,
+    "syncs.check": 2.5, "syncs.check_target": 2.5, "audiences.references": 2.5,
     # 3: all definitions together, and what they need computed
     "catalogue": 3, "features": 3, "reference": 3, "identity.values": 3,
     # 4: definitions to SQL, text only; and what never sees the catalogue
     "identity": 4, "profiles": 4, "records": 4, "traits": 4, "entities": 4.1,
-    "audiences.compile": 4.1, "syncs.compile": 4.1,
+    "audiences.compile": 4.1, "audiences.condition_table": 4.1, "audiences.sequence_steps": 4.1,
+    "audiences.condition_rows": 4.1, "audiences.plan": 4.1,
+    "syncs.compile": 4.1,
     "generate": 4.2, "destinations": 4, "loader": 4, "scaffold": 4,
     # 5: the warehouse at work
     "syncs": 5, "audiences": 5, "publish": 5, "dbt": 5, "profile": 5,

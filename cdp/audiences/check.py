@@ -6,22 +6,14 @@ Owns what only the whole catalogue can tell. Reading a file belongs to `spec`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
-from cdp.audiences.spec import Audience, InAudience, TraitTest, leaves
+from cdp.audiences.conditions import InAudience, TraitTest, leaves
+from cdp.audiences.references import Definitions, check_trait_value, find_trait
+from cdp.audiences.spec import Audience
 from cdp.errors import Problems, suggest
 from cdp.sql.events import read_operand
 from cdp.sql.operators import OPERATORS
 from cdp.traits.spec import Trait
-
-
-class Definitions(Protocol):
-    """The part of the catalogue that audiences refer to; mappings are by name."""
-
-    @property
-    def traits(self) -> Mapping[str, Trait]: ...
-    @property
-    def audiences(self) -> Mapping[str, Audience]: ...
 
 
 def check_audiences(catalogue: Definitions, problems: Problems) -> None:
@@ -44,42 +36,26 @@ def check_audiences(catalogue: Definitions, problems: Problems) -> None:
 def _check_trait(
     test: TraitTest, audience: Audience, traits: Mapping[str, Trait], problems: Problems
 ) -> None:
-    trait = traits.get(test.trait)
+    who = f"audience '{audience.name}'"
+    trait = find_trait(test.trait, test.location, who, traits, problems)
     if trait is None:
-        problems.add(
-            "unknown-trait",
-            f"audience '{audience.name}' uses trait '{test.trait}', which is not defined",
-            test.location,
-            _nearest(test.trait, traits),
-        )
-        return
-    if trait.level != "profile":
-        problems.add(
-            "wrong-level",
-            f"audience '{audience.name}' uses trait '{trait.name}', which is of accounts",
-            test.location,
-            "use a trait of profiles",
-        )
         return
     operator = OPERATORS[test.operator]
     if trait.type not in operator.types:
         fitting = [name for name, one in OPERATORS.items() if trait.type in one.types]
         problems.add(
             "wrong-operator-type",
-            f"audience '{audience.name}' uses '{operator.name}' on trait '{trait.name}', "
+            f"{who} uses '{operator.name}' on trait '{trait.name}', "
             f"which is of type '{trait.type}'",
             test.value.location,
             "use " + ", ".join(fitting),
         )
         return
-    what = f"trait '{trait.name}' in audience '{audience.name}'"
+    if isinstance(test.value.value, dict):
+        check_trait_value(test, trait, who, traits, problems)
+        return
+    what = f"trait '{trait.name}' in {who}"
     read_operand(operator, trait.type, test.value, what, problems)
-
-
-def _nearest(name: str, traits: Mapping[str, Trait]) -> str:
-    help_text = suggest(name, traits)
-    near = traits.get(help_text.removeprefix("did you mean '").removesuffix("'?"))
-    return f"{help_text} ({near.location})" if near is not None else help_text
 
 
 def _check_cycles(audiences: Mapping[str, Audience], problems: Problems) -> None:

@@ -7,7 +7,7 @@ catalogue in, models out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -15,19 +15,24 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, select
 
 from cdp.audiences.alerts import Alert
-from cdp.audiences.spec import (
+from cdp.audiences.condition_table import NAME as CONDITIONS
+from cdp.audiences.condition_table import compile_condition_table
+from cdp.audiences.conditions import (
     All,
     Any,
-    Audience,
     Condition,
+    Counted,
     Did,
     InAudience,
     Not,
     TraitTest,
     leaves,
 )
+from cdp.audiences.plan import AudiencePlan, plan_audiences
+from cdp.audiences.references import referred_trait
+from cdp.audiences.spec import Audience
 from cdp.errors import Problems
-from cdp.features import FeaturePlan, definition_path, did_feature, plan_features
+from cdp.features import definition_path, did_feature
 from cdp.sql.engines import cast
 from cdp.sql.events import read_operand
 from cdp.sql.model import Column, GeneratedModel, Import
@@ -44,6 +49,8 @@ MEMBERS = "int_audiences__members"
 DEFINED = "int_audiences__defined"
 _PROFILE = "canonical_profile_id"
 _TABLE = feature_table.NAME
+COMPUTED = (feature_table.NAME, CONDITIONS)
+"""The tables with a row for every profile that audiences are predicates over."""
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "at_least": exp.GTE,
     "at_most": exp.LTE,
@@ -53,10 +60,11 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 
 def compile_audiences(catalogue: Catalogue) -> list[GeneratedModel]:
     """The models of all audiences of a checked catalogue."""
-    plan = plan_features(catalogue.traits, catalogue.audiences)
+    plan = plan_audiences(catalogue)
     ordered = [catalogue.audiences[name] for name in sorted(catalogue.audiences)]
     return [
-        *(compile_audience(one, catalogue.traits, plan) for one in ordered),
+        *compile_condition_table(plan),
+        *(compile_audience(one, plan) for one in ordered),
         _defined(ordered),
         _members(ordered),
     ]
@@ -67,9 +75,7 @@ def model_name(audience: str) -> str:
     return f"audience__{audience}"
 
 
-def compile_audience(
-    audience: Audience, traits: Mapping[str, Trait], plan: FeaturePlan
-) -> GeneratedModel:
+def compile_audience(audience: Audience, plan: AudiencePlan) -> GeneratedModel:
     """The view with the members of one audience."""
     return GeneratedModel(
         name=model_name(audience.name),
@@ -79,23 +85,25 @@ def compile_audience(
         columns=(Column(_PROFILE, "uuid", "The profile."),),
         imports=(
             Import.ref(_TABLE),
+            *(Import.ref(name) for name in used_tables(audience)),
             *(Import.ref(model_name(name)) for name in used_audiences(audience)),
         ),
-        body=lambda dialect: audience_query(audience, traits, plan, dialect),
+        body=lambda dialect: audience_query(audience, plan, dialect),
     )
 
 
-def audience_query(
-    audience: Audience, traits: Mapping[str, Trait], plan: FeaturePlan, dialect: str
-) -> exp.Select:
+def audience_query(audience: Audience, plan: AudiencePlan, dialect: str) -> exp.Select:
     """Members of an audience, from tables named as the imports of its view are."""
     query = select(exp.column(_PROFILE, _TABLE)).from_(_TABLE)
+    for name in used_tables(audience):
+        same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, name))
+        query = query.join(name, on=same, join_type="inner", copy=False)
     for name in used_audiences(audience):
         same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, model_name(name)))
         query = query.join(model_name(name), on=same, join_type="left", copy=False)
     if not audience.include_anonymous:
         query = query.where(exp.Not(this=exp.column("is_anonymous", _TABLE)))
-    return query.where(_Compiler(traits, plan, dialect).predicate(audience.who), copy=False)
+    return query.where(_Compiler(plan, dialect).predicate(audience.who), copy=False)
 
 
 def used_audiences(audience: Audience) -> list[str]:
@@ -103,11 +111,18 @@ def used_audiences(audience: Audience) -> list[str]:
     return sorted({one.audience for one in leaves(audience.who) if isinstance(one, InAudience)})
 
 
-class _Compiler:
-    """Conditions to predicates over the feature table."""
+def used_tables(audience: Audience) -> list[str]:
+    """The tables beside the features that an audience reads: each has a row for every profile."""
+    found = {CONDITIONS for one in leaves(audience.who) if isinstance(one, Counted)}
+    return sorted(found)
 
-    def __init__(self, traits: Mapping[str, Trait], plan: FeaturePlan, dialect: str) -> None:
-        self.traits = traits
+
+class _Compiler:
+    """Conditions to predicates over the feature table and those beside it."""
+
+    def __init__(self, plan: AudiencePlan, dialect: str) -> None:
+        self.traits = plan.features.traits
+        self.features = plan.features
         self.plan = plan
         self.dialect = dialect
 
@@ -123,20 +138,35 @@ class _Compiler:
         if isinstance(condition, InAudience):
             return is_present(exp.column(_PROFILE, model_name(condition.audience)))
         if isinstance(condition, Did):
-            count = exp.column(self.plan.features[did_feature(condition)], _TABLE)
-            number = exp.Literal.number(condition.count)
-            return _COMPARISONS[condition.comparison](this=count, expression=number)
+            count = exp.column(self.features.features[did_feature(condition)], _TABLE)
+            return _compared(count, condition)
+        if isinstance(condition, Counted):
+            name = self.plan.measures[condition.measure]
+            return _compared(exp.column(name, CONDITIONS), condition)
         return self._trait_test(condition)
 
     def _trait_test(self, condition: TraitTest) -> exp.Expr:
         trait = self.traits[condition.trait]
         operator = OPERATORS[condition.operator]
-        # Checked before: reading it again finds no problem.
-        operand = read_operand(operator, trait.type, condition.value, trait.name, Problems())
-        assert operand is not None
-        subject = trait_value(trait, self.plan, _TABLE, self.dialect)
+        subject = self._value(trait)
         as_of = exp.column("as_of", _TABLE)
+        referred = referred_trait(condition)
+        # Checked before: reading it again finds no problem.
+        operand = (
+            self._value(self.traits[referred.name])
+            if referred is not None
+            else read_operand(operator, trait.type, condition.value, trait.name, Problems())
+        )
+        assert operand is not None
         return operator_test(operator.name, subject, trait.type, operand, as_of, self.dialect)
+
+    def _value(self, trait: Trait) -> exp.Expr:
+        return trait_value(trait, self.features, _TABLE, self.dialect)
+
+
+def _compared(count: exp.Expr, condition: Did | Counted) -> exp.Expr:
+    number = exp.Literal.number(condition.count)
+    return _COMPARISONS[condition.comparison](this=count, expression=number)
 
 
 def _defined(audiences: Sequence[Audience]) -> GeneratedModel:

@@ -12,11 +12,18 @@ from datetime import datetime
 
 from sqlglot import exp, select
 
-from cdp.audiences.compile import DEFINED, audience_query, model_name, used_audiences
+from cdp.audiences.compile import (
+    COMPUTED,
+    DEFINED,
+    audience_query,
+    model_name,
+    used_audiences,
+    used_tables,
+)
+from cdp.audiences.plan import plan_audiences
 from cdp.audiences.spec import Audience
 from cdp.catalogue import Catalogue
 from cdp.errors import Location, RunError, suggest
-from cdp.features import plan_features
 from cdp.project import Project
 from cdp.sql.text import sql_text
 from cdp.traits.feature_table import NAME as FEATURES
@@ -122,23 +129,28 @@ def preview(
 
 def preview_query(audience: Audience, catalogue: Catalogue, schema: str) -> exp.Select:
     """One statement that gives the members; named audiences are evaluated, not read."""
-    plan = plan_features(catalogue.traits, catalogue.audiences)
-    query = audience_query(audience, catalogue.traits, plan, "duckdb")
-    query = query.with_(FEATURES, as_=select("*").from_(_features(schema)), copy=False)
-    for name in _in_order(audience, catalogue):
-        inner = audience_query(catalogue.audiences[name], catalogue.traits, plan, "duckdb")
+    plan = plan_audiences(catalogue)
+    names = _in_order(audience, catalogue)
+    every = [audience, *(catalogue.audiences[name] for name in names)]
+    tables = sorted({table for one in every for table in used_tables(one)})
+    query = audience_query(audience, plan, "duckdb")
+    for table in (FEATURES, *tables):
+        built = exp.table_(table, db=schema, quoted=True)
+        query = query.with_(table, as_=select("*").from_(built), copy=False)
+    for name in names:
+        inner = audience_query(catalogue.audiences[name], plan, "duckdb")
         query = query.with_(model_name(name), as_=inner, copy=False)
     return query
 
 
-def used_columns(queries: Sequence[exp.Expr]) -> list[str]:
-    """The columns of the feature table that queries read."""
+def used_columns(queries: Sequence[exp.Expr], table: str = FEATURES) -> list[str]:
+    """The columns of the feature table, or of one beside it, that queries read."""
     return sorted(
         {
             column.name
             for query in queries
             for column in query.find_all(exp.Column)
-            if column.table == FEATURES
+            if column.table == table
         }
     )
 
@@ -169,13 +181,15 @@ def _in_order(audience: Audience, catalogue: Catalogue) -> list[str]:
 
 
 def _check_features(warehouse: Warehouse, schema: str, query: exp.Expr) -> None:
-    rows = warehouse.rows(
-        "select column_name from information_schema.columns "
-        "where table_schema = ? and table_name = ?",
-        [schema, FEATURES],
-    )
-    built = {row[0] for row in rows}
-    missing = [name for name in used_columns([query]) if name not in built]
+    missing = []
+    for table in COMPUTED:
+        rows = warehouse.rows(
+            "select column_name from information_schema.columns "
+            "where table_schema = ? and table_name = ?",
+            [schema, table],
+        )
+        built = {row[0] for row in rows}
+        missing += [name for name in used_columns([query], table) if name not in built]
     if missing:
         raise RunError(
             "features-not-built",

@@ -6,13 +6,17 @@ operator fits a trait's type, is checked in `check`, when all definitions are kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cdp.audiences.alerts import Alert, read_alert
+from cdp.audiences.behaviour import KINDS as BEHAVIOURS
+from cdp.audiences.behaviour import read_behaviour
+from cdp.audiences.conditions import All, Any, Condition, InAudience, Not, TraitTest
+from cdp.audiences.sequences import KIND as SEQUENCE
+from cdp.audiences.sequences import read_sequence
 from cdp.errors import Location, Problems, suggest
-from cdp.sql.events import EventQuery, read_event_query, read_operator
+from cdp.sql.events import read_operator
 from cdp.sql.operators import OPERATORS
 from cdp.sql.values import read_description
 from cdp.yamlfile import NAME, Node, Section, read_yaml
@@ -20,59 +24,7 @@ from cdp.yamlfile import NAME, Node, Section, read_yaml
 LONGEST_NAME = 50
 DEEPEST = 20
 MOST_CONDITIONS = 10_000
-COMPARISONS = ("at_least", "at_most", "exactly")
-KINDS = ("all", "any", "not", "trait", "did", "did_not", "audience")
-
-
-@dataclass(frozen=True)
-class All:
-    """Every part is true."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Any:
-    """At least one part is true."""
-
-    parts: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Not:
-    """The part is not true."""
-
-    part: Condition
-
-
-@dataclass(frozen=True)
-class TraitTest:
-    """A computed trait passes an operator. `value` is read when the trait's type is known."""
-
-    trait: str
-    operator: str
-    value: Node
-    location: Location = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Did:
-    """The number of events compares as `comparison` says with `count`."""
-
-    query: EventQuery
-    comparison: str
-    count: int
-
-
-@dataclass(frozen=True)
-class InAudience:
-    """The profile is in another audience."""
-
-    audience: str
-    location: Location = field(compare=False)
-
-
-Condition = All | Any | Not | TraitTest | Did | InAudience
+KINDS = ("all", "any", "not", "trait", *BEHAVIOURS, SEQUENCE, "audience")
 
 
 @dataclass(frozen=True)
@@ -86,17 +38,6 @@ class Audience:
     path: Path = field(compare=False)
     location: Location = field(compare=False)
     alert: Alert | None = None
-
-
-def leaves(condition: Condition) -> Iterator[TraitTest | Did | InAudience]:
-    """The conditions at the ends of the tree, from left to right."""
-    if isinstance(condition, Not):
-        yield from leaves(condition.part)
-    elif isinstance(condition, (All, Any)):
-        for part in condition.parts:
-            yield from leaves(part)
-    else:
-        yield condition
 
 
 def read_audience(path: Path, problems: Problems) -> Audience | None:
@@ -173,7 +114,9 @@ class _Reader:
             name = section.text("audience")
             section.finish()
             return InAudience(name, section.place("audience")) if name else None
-        return self._read_did(section, kind)
+        if kind == SEQUENCE:
+            return read_sequence(section, self.problems)
+        return read_behaviour(section, kind, self.problems)
 
     def _too_much(self, node: Node, depth: int) -> bool:
         self.count += 1
@@ -227,21 +170,3 @@ class _Reader:
             return None
         operator, node = found
         return TraitTest(trait, operator.name, node, section.place("trait"))
-
-    def _read_did(self, section: Section, kind: str) -> Condition | None:
-        query = read_event_query(section, kind, self.problems)
-        if kind == "did_not":
-            section.finish()
-            return Did(query, "exactly", 0)
-        given = [name for name in COMPARISONS if name in section]
-        counts = {name: section.integer(name, default=1, minimum=0) for name in COMPARISONS}
-        section.finish()
-        if len(given) > 1:
-            self.problems.add(
-                "two-operators",
-                f"{section.what} has the operators '{given[0]}' and '{given[1]}'",
-                section.place(given[1]),
-                "keep one; write a second condition for the other",
-            )
-        chosen = given[0] if given else "at_least"
-        return Did(query, chosen, counts[chosen])

@@ -19,6 +19,8 @@ TEXTS = "a list of texts"
 MOMENT = "a timestamp"
 LENGTH = "a duration"
 YES_NO = "true or false"
+# The key that a filter of a list's elements starts with.
+ELEMENTS = "elements"
 
 
 @dataclass(frozen=True)

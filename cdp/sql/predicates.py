@@ -14,7 +14,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from cdp.sql.engines import cast, list_has, truncated
-from cdp.sql.events import Operand
+from cdp.sql.filters import Operand, StepValue, TraitValue
 from cdp.sql.types import LIST, TIMESTAMP
 from cdp.sql.values import Value
 from cdp.sql.windows import Bound, Duration, Window
@@ -40,24 +40,34 @@ _OPPOSITES = {"not_equals": "equals", "not_contains": "contains"}
 
 
 def operator_test(
-    operator: str, subject: exp.Expr, kind: str, value: Operand, as_of: exp.Expr, dialect: str
+    operator: str,
+    subject: exp.Expr,
+    kind: str,
+    value: Operand | exp.Expr,
+    as_of: exp.Expr,
+    dialect: str,
 ) -> exp.Expr:
-    """One operator on an expression of a type. `as_of` is the moment that durations count from."""
+    """One operator on an expression of a type. `as_of` is the moment that durations count from.
+
+    An expression in the place of the value is compared as it is; where it is null, the test is
+    null, as where the subject is.
+    """
     if operator in _OPPOSITES:
         return negated(operator_test(_OPPOSITES[operator], subject, kind, value, as_of, dialect))
     if operator == "exists":
         return is_present(subject) if value is True else is_missing(subject)
+    assert not isinstance(value, (TraitValue, StepValue)), "the caller knows what they are"
     if isinstance(value, Duration):
-        return _near(operator, subject, value, as_of)
+        return _near(operator, subject, value, as_of, dialect)
     if isinstance(value, tuple):
         if operator == "one_of":
             return exp.In(this=subject.copy(), expressions=[literal(one, dialect) for one in value])
         return any_of([_contains(subject, kind, one, dialect) for one in value])
     if operator in _COMPARISONS:
-        return _COMPARISONS[operator](this=subject.copy(), expression=literal(value, dialect))
+        return _COMPARISONS[operator](this=subject.copy(), expression=_written(value, dialect))
     if operator == "contains":
         return _contains(subject, kind, value, dialect)
-    return _edge(operator, subject, str(value))
+    return _edge(operator, subject, value)
 
 
 def in_window(
@@ -79,7 +89,7 @@ def in_window(
 def bound_at(bound: Bound, as_of: exp.Expr, dialect: str) -> exp.Expr:
     """The moment that a bound of a window is."""
     if isinstance(bound, Duration):
-        return shifted(as_of, bound, exp.Sub)
+        return shifted(as_of, bound, exp.Sub, dialect)
     if isinstance(bound, datetime):
         return literal(bound, dialect)
     start = truncated(as_of, bound.unit, dialect)
@@ -89,9 +99,17 @@ def bound_at(bound: Bound, as_of: exp.Expr, dialect: str) -> exp.Expr:
     return exp.Sub(this=start, expression=_interval(size * bound.back, unit))
 
 
-def shifted(moment: exp.Expr, duration: Duration, operation: type[exp.Binary]) -> exp.Expr:
+def shifted(
+    moment: exp.Expr, duration: Duration, operation: type[exp.Binary], dialect: str
+) -> exp.Expr:
     """A moment plus or minus a duration."""
-    return operation(this=moment.copy(), expression=_interval(duration.count, duration.unit))
+    count = duration.count
+    if duration.months and dialect == "duckdb":
+        # In one query DuckDB (1.5, 2.0) takes `t - interval '30' day` and `t - interval '1' month`
+        # for the same expression, because the two intervals compare as equal, and computes one of
+        # them. Months are written with the opposite sign, which days never are.
+        operation, count = exp.Sub if operation is exp.Add else exp.Add, -count
+    return operation(this=moment.copy(), expression=_interval(count, duration.unit))
 
 
 def _interval(count: int, unit: str) -> exp.Expr:
@@ -131,8 +149,11 @@ def is_missing(value: exp.Expr) -> exp.Expr:
     return exp.Is(this=value.copy(), expression=exp.null())
 
 
-def _near(operator: str, subject: exp.Expr, value: Duration, as_of: exp.Expr) -> exp.Expr:
-    past, future = shifted(as_of, value, exp.Sub), shifted(as_of, value, exp.Add)
+def _near(
+    operator: str, subject: exp.Expr, value: Duration, as_of: exp.Expr, dialect: str
+) -> exp.Expr:
+    past = shifted(as_of, value, exp.Sub, dialect)
+    future = shifted(as_of, value, exp.Add, dialect)
 
     def compare(comparison: type[exp.Binary], bound: exp.Expr) -> exp.Expr:
         return comparison(this=subject.copy(), expression=bound.copy())
@@ -144,16 +165,24 @@ def _near(operator: str, subject: exp.Expr, value: Duration, as_of: exp.Expr) ->
     return compare(exp.LT, past) if operator == "before_last" else compare(exp.GTE, future)
 
 
-def _contains(subject: exp.Expr, kind: str, value: Value, dialect: str) -> exp.Expr:
-    text = literal(value, dialect)
+def _written(value: Value | exp.Expr, dialect: str) -> exp.Expr:
+    return value.copy() if isinstance(value, exp.Expr) else literal(value, dialect)
+
+
+def _contains(subject: exp.Expr, kind: str, value: Value | exp.Expr, dialect: str) -> exp.Expr:
+    text = _written(value, dialect)
     if kind == LIST:
         return list_has(subject, text, dialect)
     position = exp.StrPosition(this=subject.copy(), substr=text)
     return exp.GT(this=position, expression=exp.Literal.number(0))
 
 
-def _edge(operator: str, subject: exp.Expr, text: str) -> exp.Expr:
+def _edge(operator: str, subject: exp.Expr, value: Value | exp.Expr) -> exp.Expr:
     side = exp.Left if operator == "starts_with" else exp.Right
+    if isinstance(value, exp.Expr):
+        length: exp.Expr = exp.Length(this=value.copy())
+        return exp.EQ(this=side(this=subject.copy(), expression=length), expression=value.copy())
+    text = str(value)
     edge = side(this=subject.copy(), expression=exp.Literal.number(len(text)))
     return exp.EQ(this=edge, expression=exp.Literal.string(text))
 

@@ -21,6 +21,8 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DURATION = re.compile(r"\s*([0-9]{1,9})\s+(minute|hour|day|week|month|quarter|year)s?\s*\Z")
 LONGEST_MINUTES = 36_500 * 24 * 60
 LONGEST_MONTHS = 1_200
+PERIOD_UNITS = ("hour", "day", "week", "month")
+MOST_PERIODS = 366
 # The shortest and the longest that a month can be: which of two durations is longer is
 # certain only where these do not overlap.
 _SHORT_MONTH, _LONG_MONTH = 28 * 24 * 60, 31 * 24 * 60
@@ -121,7 +123,7 @@ class Window:
         """The window as part of a column name."""
         start, end = self.start, self.end
         if isinstance(start, CalendarStart):
-            return f"{'previous' if start.back else 'this'}_{start.unit}"
+            return _short(start)
         if start is None:
             return f"until_{_short(end)}"
         if end is None:
@@ -135,8 +137,25 @@ class Window:
         if isinstance(start, Duration):
             return f"the last {start}" if end is None else f"between {start} and {end} ago"
         since = "" if start is None else f"since {start:%Y-%m-%d %H:%M:%S}"
-        until = "" if end is None else f"before {end:%Y-%m-%d %H:%M:%S}"
+        until = "" if end is None else f"before {_said(end)}"
         return " and ".join(part for part in (since, until) if part)
+
+
+@dataclass(frozen=True)
+class Periods:
+    """The last `count` periods of a unit: number i is [as_of - i units, as_of - (i - 1) units)."""
+
+    count: int
+    unit: str
+
+    @property
+    def window(self) -> Window:
+        """From the start of the oldest period until as_of."""
+        return Window(self.back(self.count))
+
+    def back(self, number: int) -> Duration:
+        """A number of periods as one duration."""
+        return Duration(number * _MINUTES.get(self.unit, 0), number * _MONTHS.get(self.unit, 0))
 
 
 def read_duration(node: Node, what: str, problems: Problems) -> Duration | None:
@@ -165,12 +184,30 @@ def read_duration(node: Node, what: str, problems: Problems) -> Duration | None:
     return Duration(minutes, months)
 
 
-def read_window(section: Section, problems: Problems) -> Window | None:
+def read_periods(node: Node, what: str, problems: Problems) -> Periods | None:
+    """`8 weeks` as so many periods of a week; None, with a problem noted, when it is not that."""
+    if read_duration(node, what, problems) is None:
+        return None
+    found = _DURATION.match(str(node.value))
+    assert found is not None
+    count, unit = int(found[1]), found[2]
+    if unit in PERIOD_UNITS and count <= MOST_PERIODS:
+        return Periods(count, unit)
+    problems.add(
+        "impossible-window",
+        f"{what} has the periods '{node.value}'",
+        node.location,
+        f"use at most {MOST_PERIODS} hours, days, weeks or months",
+    )
+    return None
+
+
+def read_window(section: Section, problems: Problems, key: str = "window") -> Window | None:
     """The `window` of a definition; None means all time (or a problem was noted)."""
-    node = section.node("window")
+    node = section.node(key)
     if node is None or node.value == ALL_TIME:
         return None
-    inner = Section(node, f"the window of {section.what}", problems)
+    inner = Section(node, f"the {key} of {section.what}", problems)
     if not isinstance(node.value, dict):
         return None
     return _WindowReader(inner, problems).read()
@@ -274,4 +311,12 @@ def _short(bound: Bound | None) -> str:
             return f"{bound:%Y%m%d}"
         fraction = f"{bound:%f}" if bound.microsecond else ""
         return f"{bound:%Y%m%d}t{bound:%H%M%S}{fraction}"
-    return bound.short if isinstance(bound, Duration) else ""
+    if isinstance(bound, CalendarStart):
+        return f"{'previous' if bound.back else 'this'}_{bound.unit}"
+    return bound.short if bound is not None else ""
+
+
+def _said(bound: Bound) -> str:
+    if isinstance(bound, datetime):
+        return f"{bound:%Y-%m-%d %H:%M:%S}"
+    return f"{bound} ago" if isinstance(bound, Duration) else str(bound)

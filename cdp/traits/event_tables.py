@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from sqlglot import exp, select
 
 from cdp.features import FeaturePlan
+from cdp.sql.elements import element_value
 from cdp.sql.engines import cast, typed
-from cdp.sql.events import Property
+from cdp.sql.events import Elements, Property
 from cdp.sql.json import json_text
 from cdp.sql.model import Column, GeneratedModel, Import, event_table_config
 from cdp.sql.names import digest
@@ -96,12 +97,16 @@ def _body(event: str, properties: Mapping[Property, str], version: str, dialect:
     columns: list[exp.Expr] = [exp.column(one.name, "texts") for one in COLUMNS]
     for one, name in properties.items():
         text = exp.column(name, "texts")
-        columns.append(text if one.type == STRING else typed(text, one.type, dialect).as_(name))
+        is_read = one.type == STRING or isinstance(one, Elements)
+        columns.append(text if is_read else typed(text, one.type, dialect).as_(name))
     columns.append(cast(exp.Literal.string(version), STRING, dialect).as_(HASH.name))
     return select(*columns).from_("texts").with_("texts", as_=read, copy=False)
 
 
 def _leaf(event: str, one: Property, dialect: str) -> exp.Expr:
+    if isinstance(one, Elements):
+        value = element_value(exp.column("properties", "new_events"), one, dialect)
+        return cast(value, one.type, dialect)
     envelope = _ENVELOPE.get((event, one.dotted))
     if envelope is not None:
         return exp.column(envelope, "new_events")

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp.audiences.spec import Audience, Did, TraitTest, leaves
+from cdp.audiences.conditions import Did, TraitTest, leaves
+from cdp.audiences.spec import Audience
 from cdp.features import (
     Feature,
     FeaturePlan,

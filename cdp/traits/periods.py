@@ -57,7 +57,7 @@ def _steps(rows: EventRows, feature: Feature) -> exp.Select:
 def _marked(rows: EventRows, steps: str, gap: Duration) -> exp.Select:
     key, moment = rows.level.column(steps), exp.column("occurred_at", steps)
     previous = exp.column("previous_at", steps)
-    late = exp.GT(this=moment.copy(), expression=shifted(previous, gap, exp.Add))
+    late = exp.GT(this=moment.copy(), expression=shifted(previous, gap, exp.Add, rows.dialect))
     starts = exp.or_(is_missing(previous), late)
     start = exp.Case().when(starts, number(1)).else_(number(0))
     so_far = over(exp.Sum(this=start), key, [exp.Ordered(this=moment.copy())])

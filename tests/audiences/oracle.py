@@ -16,8 +16,9 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from cdp.audiences.spec import All, Audience, Condition, Did, InAudience, Not, TraitTest
-from cdp.audiences.spec import Any as AnyOf
+from cdp.audiences.conditions import All, Condition, Did, InAudience, Not, TraitTest
+from cdp.audiences.conditions import Any as AnyOf
+from cdp.audiences.spec import Audience
 from cdp.errors import Problems
 from cdp.sql.events import EventQuery, Filter, read_operand
 from cdp.sql.operators import OPERATORS
@@ -103,6 +104,7 @@ class World:
                 "at_most": count <= condition.count,
                 "exactly": count == condition.count,
             }[condition.comparison]
+        assert isinstance(condition, TraitTest), "the rest is the oracle's of trees"
         return self._test_trait(profile, condition)
 
     def _test_trait(self, profile: str, condition: TraitTest) -> bool:

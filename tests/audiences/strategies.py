@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import yaml
 from hypothesis import strategies as st
 
 from cdp.audiences.check import check_audiences
+from cdp.audiences.references import resolved_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.errors import Problems
 from cdp.identity.spec import IdentityRules
@@ -109,6 +110,7 @@ class Case:
             {one.name: one for one in traits}, {one.name: one for one in audiences if one}
         )
         check_audiences(found, problems)
+        found = replace(found, audiences=resolved_audiences(found, problems))
         problems.raise_if_any()
         return World(self.profiles, self.events, AS_OF, found.traits, found.audiences), found
 

@@ -15,10 +15,11 @@ from sqlglot import exp, select
 
 from cdp.sql.engines import cast
 from cdp.sql.operators import LENGTH, OPERATORS, SEVERAL, TEXTS, YES_NO
-from cdp.sql.predicates import literal, operator_test
+from cdp.sql.predicates import literal, operator_test, shifted
 from cdp.sql.text import sql_text
 from cdp.sql.windows import Duration
 from tests.audiences.oracle import passes
+from tests.audiences.oracle import shifted as oracle_shifted
 from tests.audiences.strategies import AGES, AS_OF
 
 TEXT_VALUES = ("red", "Red", "blue red", "a'b", "100%", "é", "\\", "_", "re", "{{ x }}", "日本")
@@ -83,3 +84,17 @@ def test_a_missing_value_answers_as_the_table_says(operator: str) -> None:
         assert [passes(operator, None, one, AS_OF) for one in (True, False)] == [False, True]
     else:
         assert {passes(operator, None, one, AS_OF) for one in operands(operator, kind)} == {said}
+
+
+def test_thirty_days_and_a_month_stay_apart_in_one_query() -> None:
+    """DuckDB takes two intervals that compare as equal for one expression."""
+    lengths = (Duration(30 * 24 * 60), Duration(0, 1), Duration(0, 12), Duration(360 * 24 * 60))
+    moment = exp.column("moment", "clock")
+    ends = [
+        shifted(moment, length, way, "duckdb") for way in (exp.Sub, exp.Add) for length in lengths
+    ]
+    query = sql_text(select(*ends).from_("clock"), "duckdb")
+    with duckdb.connect() as connection:
+        connection.execute("create table clock as select timestamp '2026-05-31 12:00' as moment")
+        row = connection.execute(query).fetchone()
+    assert row == tuple(oracle_shifted(AS_OF, length, way) for way in (-1, 1) for length in lengths)

@@ -34,6 +34,8 @@ MODELS = (
     "account_computed_traits",
     "audience__every_operator",
     "audience__nested",
+    "int_conditions",
+    "audience__behaviour",
     "int_audiences__members",
     "int_entities__account_events",
     "int_entities__values",

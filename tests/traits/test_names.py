@@ -73,7 +73,8 @@ def test_values_that_look_alike_in_names_stay_apart(tmp_path: Path) -> None:
 @PROFILE
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=6, unique=True))
 def test_any_text_gives_names_that_every_engine_takes(texts: list[str]) -> None:
-    from cdp.audiences.spec import Audience, Did
+    from cdp.audiences.conditions import Did
+    from cdp.audiences.spec import Audience
     from cdp.errors import Location
     from cdp.sql.events import EventQuery
 

@@ -1,0 +1,166 @@
+"""The tree of conditions that an audience is: what each leaf means, frozen.
+
+Owns the shapes and what they read. Reading YAML belongs to `spec` and its neighbours,
+SQL to `compile`, `condition_table` and `ranking_table`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from cdp.errors import Location
+from cdp.sql.events import EventQuery, Property
+from cdp.sql.filters import StepValue, TraitValue
+from cdp.sql.windows import Duration, Periods
+from cdp.yamlfile import Node
+
+
+@dataclass(frozen=True)
+class All:
+    """Every part is true."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Any:
+    """At least one part is true."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """The part is not true."""
+
+    part: Condition
+
+
+@dataclass(frozen=True)
+class TraitTest:
+    """A computed trait passes an operator. `value` is read when the trait's type is known."""
+
+    trait: str
+    operator: str
+    value: Node
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Did:
+    """The number of events compares as `comparison` says with `count`."""
+
+    query: EventQuery
+    comparison: str
+    count: int
+
+
+@dataclass(frozen=True)
+class InAudience:
+    """The profile is in another audience."""
+
+    audience: str
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Matching:
+    """How many events pass filters that refer to traits of the profile."""
+
+    query: EventQuery
+
+
+@dataclass(frozen=True)
+class Active:
+    """In how many of the last periods an event occurred."""
+
+    query: EventQuery
+    periods: Periods
+
+
+@dataclass(frozen=True)
+class Within:
+    """An event comes before `length` has passed since the event of a step, counted from 0."""
+
+    step: int
+    length: Duration
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a sequence: it finds an event, or with a `comparison` counts events.
+
+    A step that counts looks at the events between the steps around it that find one, or
+    from the last one on.
+    """
+
+    query: EventQuery
+    within: tuple[Within, ...] = ()
+    comparison: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """How many events of the first step the other steps follow, with the same values of `same`."""
+
+    steps: tuple[Step, ...]
+    same: tuple[Property, ...] = ()
+
+    def properties(self, number: int) -> tuple[Property, ...]:
+        """What is read of a step's events beside its own filters: what other steps refer to."""
+        referred = (
+            one.value.property
+            for step in self.steps
+            for one in step.query.filters
+            if isinstance(one.value, StepValue) and one.value.step == number
+        )
+        return tuple(dict.fromkeys((*self.same, *referred)))
+
+
+Measure = Matching | Active | Sequence
+Read = tuple[EventQuery, tuple[Property, ...]]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A number that events give for a profile compares with `count`."""
+
+    measure: Measure
+    comparison: str
+    count: int
+
+
+Leaf = TraitTest | Did | InAudience | Counted
+Condition = All | Any | Not | Leaf
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """The conditions at the ends of the tree, from left to right."""
+    if isinstance(condition, Not):
+        yield from leaves(condition.part)
+    elif isinstance(condition, (All, Any)):
+        for part in condition.parts:
+            yield from leaves(part)
+    else:
+        yield condition
+
+
+def queries(leaf: Leaf) -> list[Read]:
+    """The events that a leaf reads, and what it reads of them beside the filters."""
+    if isinstance(leaf, Did):
+        return [(leaf.query, ())]
+    return measured(leaf.measure) if isinstance(leaf, Counted) else []
+
+
+def measured(measure: Measure) -> list[Read]:
+    """The events that a measure reads, and what it reads of them beside the filters."""
+    if isinstance(measure, Sequence):
+        return [(step.query, measure.properties(n)) for n, step in enumerate(measure.steps)]
+    return [(measure.query, ())]
+
+
+def compared_traits(query: EventQuery) -> list[str]:
+    """The traits of the profile that filters compare with."""
+    return [one.value.name for one in query.filters if isinstance(one.value, TraitValue)]
