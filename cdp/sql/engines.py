@@ -7,6 +7,8 @@ those for the other engines are from their manuals.
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlglot import exp
 
 from cdp.sql.model import COLUMN_TYPES
@@ -293,6 +295,11 @@ def joined_in_order(text: exp.Expr, order: exp.Expr, dialect: str) -> exp.Expr:
 
 
 def _type(kind: str, dialect: str) -> exp.DataType:
+    return _parsed_type(kind, dialect).copy()
+
+
+@cache
+def _parsed_type(kind: str, dialect: str) -> exp.DataType:
     return exp.DataType.build(COLUMN_TYPES[kind][dialect], dialect=dialect)
 
 

@@ -146,17 +146,19 @@ def print_model(model: GeneratedModel, dialect: str, digest: str, *, only_dialec
     config = dict(model.config)
     if not only_dialect:
         config["enabled"] = _Jinja(f"target.type == '{dialect}'")
-    tree = model.body(dialect)
-    ctes = list(tree.ctes)
-    final = tree.copy()
+    # Made for this printing alone, so it need not be copied.
+    final = model.body(dialect)
+    ctes = list(final.ctes)
     final.set("with_", None)
     blocks = [f"{one.name} as (\n{indented(one.sql)}\n)" for one in model.imports]
-    body = [f"{cte.alias} as (\n{indented(sql_text(cte.this, dialect))}\n)" for cte in ctes]
+    body = [
+        f"{cte.alias} as (\n{indented(sql_text(cte.this, dialect, copy=False))}\n)" for cte in ctes
+    ]
     lines = [f"-- {header(model.definitions, digest)}", _config_call(config), ""]
     if blocks or body:
         lines += ["with", "", ",\n\n".join(blocks) + ("," if blocks and body else "")]
     lines += ["{% raw %}", ",\n\n".join(body)] if body else ["{% raw %}"]
-    lines += ["", sql_text(final, dialect), "{% endraw %}", ""]
+    lines += ["", sql_text(final, dialect, copy=False), "{% endraw %}", ""]
     return "\n".join(lines)
 
 
