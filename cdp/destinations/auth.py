@@ -34,7 +34,7 @@ class Auth:
     """The authentication of one destination; `scope` has its settings."""
 
     def __init__(
-        self, auth: Mapping[str, Any], scope: Mapping[str, Any], transport: Transport
+        self, auth: Mapping[str, Any], scope: Mapping[str, Any], transport: Transport | None
     ) -> None:
         self._auth = {name: render(value, scope) for name, value in auth.items()}
         self._transport = transport
@@ -67,6 +67,7 @@ class Auth:
             headers["Authorization"] = _basic(given["client_id"], given["client_secret"])
         else:
             form["client_id"], form["client_secret"] = given["client_id"], given["client_secret"]
+        assert self._transport is not None
         response = self._transport.send(
             Call("POST", str(given["token_url"]), headers, urlencode(form).encode())
         )

@@ -88,6 +88,8 @@ FILTERS: Mapping[str, Callable[[Any], Any]] = {
         None if value is None else ",".join(json.dumps(_text(one)) for one in value)
     ),
     "list": _each,
+    "quoted": _of_text(_json),
+    "soql": _of_text(lambda text: text.replace("\\", "\\\\").replace("'", "\\'")),
     "md5": _of_text(lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()),
     "sha256": _of_text(lambda text: hashlib.sha256(text.encode()).hexdigest()),
     "base64": _of_text(lambda text: base64.b64encode(text.encode()).decode()),

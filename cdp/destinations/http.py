@@ -47,6 +47,7 @@ from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.destinations.transport import (
     BadAddress,
+    Call,
     PrivateAddress,
     RedirectRefused,
     Transport,
@@ -61,7 +62,8 @@ class HttpDriver:
     """Sends batches as the destination's manifest says.
 
     `sleep` waits between tries, in seconds; `limits_file` is where the rate limits
-    of an account are shared; `transport` replaces the network in tests.
+    of an account are shared; `transport` and `clock` (seconds since 1970) replace the
+    network and the time in tests.
     """
 
     snapshot_format: str | None = None
@@ -73,6 +75,7 @@ class HttpDriver:
         sleep: Callable[[float], None] = time.sleep,
         limits_file: Path | None = None,
         transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         http = destination.manifest.http
         target = target or Target()
@@ -101,7 +104,7 @@ class HttpDriver:
         self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), transport)
         self._auth = Auth(http.auth, self._scope, self._transport)
         self._requests = Requests(http, self._auth, self._scope)
-        self._limits = RateLimits(http.limits, limits_file)
+        self._limits = RateLimits(http.limits, limits_file, clock)
         self._operations = {
             name: self._filled(shape.serving(name)) for name in OPERATIONS if shape.serves(name)
         }
@@ -138,7 +141,7 @@ class HttpDriver:
         assert ping is not None
 
         def once() -> int:
-            response = self._exchange(ping.request, [], {}, "")
+            response = self._exchange(self._call(ping.request, [], {}, ""), 0)
             status = response.status_code
             if status == 401 and self._auth.can_refresh:
                 raise TokenExpired
@@ -188,7 +191,8 @@ class HttpDriver:
     ) -> Callable[[Request, list[Row]], httpx.Response | Outcome]:
         def ask(request: Request, rows: list[Row]) -> httpx.Response | Outcome:
             def once() -> httpx.Response:
-                response = self._exchange(request, rows, {"sync": batch.sync}, "")
+                call = self._call(request, rows, {"sync": batch.sync}, "")
+                response = self._exchange(call, len(rows))
                 check_answer(response, self._http, operation.rules)
                 return response
 
@@ -239,7 +243,10 @@ class HttpDriver:
         def once() -> Outcomes | Refused:
             nonlocal may_have_arrived
             try:
-                response = self._exchange(request, rows, scope, key)
+                call = self._call(request, rows, scope, key)
+                if len(call.body or b"") > operation.max_bytes:
+                    return _too_large(len(rows), operation.max_bytes)
+                response = self._exchange(call, len(rows))
                 return read_reply(response, self._http, operation, rows, hidden)
             except TryAgain as error:
                 may_have_arrived = may_have_arrived or error.may_have_arrived
@@ -312,20 +319,16 @@ class HttpDriver:
                 "redirect",
             ) from None
 
-    def _exchange(
-        self,
-        request: Request,
-        rows: list[Row],
-        scope: dict[str, Any],
-        key: str,
-    ) -> httpx.Response:
-        """One reply to one request; a token is got where there is none."""
+    def _call(self, request: Request, rows: list[Row], scope: dict[str, Any], key: str) -> Call:
+        """One request, complete; a token is got where there is none."""
         self._auth.prepare()
-        self._wait_for_turn(len(rows))
         batch = batch_scope(rows, self._object, key)
-        call = self._requests.build(
-            request, {**scope, "rows": rows, "row": rows[0] if rows else {}, "batch": batch}
-        )
+        row = rows[0] if rows else {}
+        return self._requests.build(request, {**scope, "rows": rows, "row": row, "batch": batch})
+
+    def _exchange(self, call: Call, rows: int) -> httpx.Response:
+        """One reply, when it is our turn."""
+        self._wait_for_turn(rows)
         return self._transport.send(call)
 
     def _wait_for_turn(self, rows: int) -> None:
@@ -356,6 +359,13 @@ class HttpDriver:
     def _stop(self, slug: str, what: str, help: str, code: str) -> Stop:
         message = f"destination '{self._name}' {what}"
         return Stop(slug, message, help, Outcome(RETRY, code, what))
+
+
+def _too_large(rows: int, most: int) -> Outcomes | Refused:
+    """Nothing was sent: a batch is halved, a single row is rejected."""
+    if rows > 1:
+        return Refused("too_large", "the batch has too many bytes")
+    return [Outcome(REJECTED, "too_large", f"it needs more than {most:,} bytes")]
 
 
 def _values(batch: Batch) -> list[Any]:

@@ -26,6 +26,8 @@ from cdp.destinations.template import look_up
 
 SURELY_NOT_APPLIED = (425, 429)
 _FIRST_NUMBER = r"(?:^|/)(?P<index>\d+)(?:/|$)"
+ROOT = "."
+"""The path of a list that is the whole body."""
 Outcomes = list[Outcome | None]
 """An outcome for each row; None for a row that is to be sent again without the others."""
 
@@ -268,7 +270,7 @@ def _with_remote_ids(
 ) -> Outcomes:
     if where is None:
         return outcomes
-    entries = look_up(body, where.list) if where.list else [body]
+    entries = body if where.list == ROOT else look_up(body, where.list) if where.list else [body]
     if not isinstance(entries, list):
         return outcomes
     if where.match:

@@ -73,7 +73,8 @@ class Requests:
         everything = {**self._scope, "token": self._auth.token, **scope}
         url = str(self._of(request.url, is_url=True)(everything))
         if not url.startswith(("http://", "https://")) and self._http.base_url:
-            url = str(self._of(self._http.base_url, is_url=True)(everything)).rstrip("/") + url
+            # Settings, not data: an address in them stays an address.
+            url = str(self._of(self._http.base_url)(everything)).rstrip("/") + url
         query: list[tuple[str, str]] = []
         for templates in (self._http.query, request.query):
             for name, template in templates.items():

@@ -37,7 +37,11 @@ class Shaper:
         self._key_rule = self._rules.get(target.key, _NO_RULE)
         self.key_scope = {"name": target.key, "as": self._sent_as.get(target.key, target.key)}
         self._is_plain = not (
-            rules or self._sent_as or shape.nulls != "send" or shape.max_row_bytes
+            rules
+            or self._sent_as
+            or shape.nulls != "send"
+            or shape.max_row_bytes
+            or not shape.takes_any_key
         )
 
     def shape_all(self, batch: Batch) -> list[Row | Outcome]:
@@ -64,12 +68,13 @@ class Shaper:
             "key": key,
             "fields": row.fields,
             "attributes": row.fields,
+            "known": {},
             "identifiers": {},
             "remote_id": row.remote_id or None,
             "ref": f"r{index}",
             "index": index,
         }
-        if not self._is_plain:
+        if not self._is_plain or self._key in row.fields:
             problem = self._fill(shaped, row, key)
             if problem is not None:
                 return problem
@@ -89,13 +94,17 @@ class Shaper:
             for name, rule in identifiers.items()
             if known.get(name) is not None
         }
-        shaped["attributes"] = self._named(
-            {name: value for name, value in values.items() if name not in identifiers}
-        )
-        shaped["fields"] = {
-            **self._named({name: values[name] for name in values if name in identifiers}),
-            **shaped["attributes"],
+        fields = self._object.fields
+        shaped["fields"] = self._named(values)
+        shaped["known"] = {
+            rule.sent_as: values[name]
+            for name, rule in fields.items()
+            if values.get(name) is not None
         }
+        own = {*identifiers, *fields, self._key}
+        shaped["attributes"] = self._named(
+            {name: value for name, value in values.items() if name not in own}
+        )
         most = self._object.max_row_bytes
         if most and len(json.dumps(shaped["fields"], ensure_ascii=False).encode()) > most:
             return Outcome(REJECTED, "too_large", f"it has more than {most:,} bytes")

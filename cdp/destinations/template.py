@@ -24,7 +24,7 @@ from cdp.yamlfile import Node
 Template = Any
 Rendered = Callable[[Mapping[str, Any]], Any]
 PLACEHOLDER = re.compile(
-    r"\{\{\s*([a-z_][a-z0-9_]*(?:\.[a-z0-9_]+)*)((?:\s*\|\s*[a-z][a-z0-9_]*)*)\s*\}\}"
+    r"\{\{\s*([a-z_][a-z0-9_]*(?:\.[$A-Za-z0-9_]+)*)((?:\s*\|\s*[a-z][a-z0-9_]*)*)\s*\}\}"
 )
 _BRACES = re.compile(r"\{\{.*?\}\}")
 EACH, DO, AS = "$each", "$do", "$as"
@@ -86,12 +86,10 @@ def _bound(template: Template) -> Iterator[str]:
 
 
 def _in_text(text: str, node: Node) -> Iterator[Placeholder]:
-    for found in _BRACES.findall(text):
-        match = PLACEHOLDER.fullmatch(found)
-        if match is None:
-            yield Placeholder(found, (), node, is_valid=False)
-        else:
-            yield Placeholder(match[1], split_filters(match[2]), node)
+    for match in PLACEHOLDER.finditer(text):
+        yield Placeholder(match[1], split_filters(match[2]), node)
+    for malformed in _BRACES.findall(PLACEHOLDER.sub("", text)):
+        yield Placeholder(malformed, (), node, is_valid=False)
 
 
 def split_filters(text: str) -> tuple[str, ...]:

@@ -8,8 +8,10 @@ network, and nothing here is ever logged. Knows neither manifests nor rows.
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import httpx
@@ -27,6 +29,17 @@ _BAD_REQUEST = (
 )
 # A proxy of the environment is for what is outside this machine.
 _NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
+
+_is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
+
+
+def _is_loggable(record: logging.LogRecord) -> bool:
+    return not _is_quiet.get()
+
+
+# The client's own log has addresses, and addresses have personal data and keys in them.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(_is_loggable)
 
 
 class BadAddress(Exception):  # noqa: N818
@@ -108,6 +121,7 @@ class Transport:
     def _exchange(
         self, call: Call, url: str, extensions: Mapping[str, str] | None = None
     ) -> httpx.Response:
+        quiet = _is_quiet.set(True)
         try:
             with self._client.stream(
                 call.method,
@@ -138,6 +152,8 @@ class Transport:
             raise TryAgain("timeout", may_have_arrived=True) from None
         except httpx.RequestError:
             raise TryAgain("connection_lost", may_have_arrived=True) from None
+        finally:
+            _is_quiet.reset(quiet)
 
 
 def public_address(url: str) -> str:

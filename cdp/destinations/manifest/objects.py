@@ -41,6 +41,7 @@ class FieldRule:
     is_required: bool = False
     is_personal: bool = False
     description: str = ""
+    example: Any = None
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ def _fields(section: Section, key: str) -> dict[str, FieldRule]:
             one.boolean("required"),
             one.boolean("personal"),
             one.text("description"),
+            from_node(one.node("example")),
         )
         one.finish()
     return found

@@ -57,7 +57,7 @@ class Results:
     `refused` an entry that says neither leaves its row unknown.
     `codes` maps an entry's code to accepted, rejected or retry. `rest` is what a
     row that is not named is: accepted, to be sent again without the named ones,
-    or refused as a whole.
+    or refused as a whole. `example` is what `pattern` finds, with {value} or {index}.
     """
 
     by: str
@@ -72,6 +72,7 @@ class Results:
     codes: Mapping[str, str] = field(default_factory=dict)
     is_required: bool = False
     pattern: str = ""
+    example: str = ""
     rest: str = "accepted"
 
 
@@ -80,7 +81,8 @@ class RemoteId:
     """Where a reply gives the destination's own id of each row.
 
     `list` leads to entries in the order of the rows, or matched by the value at
-    `match` with the row's key; without `list` the reply is about one row.
+    `match` with the row's key; `.` is a body that is a list itself, and without
+    `list` the reply is about one row.
     """
 
     at: str
@@ -172,6 +174,7 @@ def _results(one: Section) -> Results:
         {name: str(node.value) for name, node, _ in one.mapping("codes")},
         one.boolean("required"),
         pattern,
+        one.text("example"),
         one.choice("rest", RESTS, default="accepted"),
     )
     one.finish()

@@ -29,6 +29,7 @@ class Setting:
     when: tuple[str, str] | None = None
     pattern: str = ""
     description: str = ""
+    example: Any = None
 
     def fits(self, text: str) -> bool:
         """Whether a text has the form that the setting asks for."""
@@ -54,6 +55,7 @@ def _settings(section: Section, key: str, required: bool) -> Iterator[Setting]:
             when,
             _pattern(one),
             one.text("description"),
+            from_node(one.node("example")),
         )
         one.finish()
         yield setting
