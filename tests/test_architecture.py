@@ -21,6 +21,7 @@ LAYERS: dict[str, float] = {
     "identity.overrides": 2, "traits.aggregates": 2,
     "traits.spec": 2, "audiences.spec": 2, "audiences.alerts": 2,
     "audiences.conditions": 2, "audiences.behaviour": 2, "audiences.sequences": 2,
+    "audiences.selections": 2,
     "entities.spec": 2, "profiles.spec": 2,
     "identity.normalize": 2, "records.spec": 2, "records.check": 2.5,
     "destinations.template": 2, "destinations.filters": 2, "destinations.normalize": 2,
@@ -32,7 +33,8 @@ LAYERS: dict[str, float] = {
     # 4: definitions to SQL, text only; and what never sees the catalogue
     "identity": 4, "profiles": 4, "records": 4, "traits": 4, "entities": 4.1,
     "audiences.compile": 4.1, "audiences.condition_table": 4.1, "audiences.sequence_steps": 4.1,
-    "audiences.condition_rows": 4.1, "audiences.plan": 4.1,
+    "audiences.condition_rows": 4.1, "audiences.plan": 4.1, "audiences.consent_rows": 4.1,
+    "audiences.ranking_table": 4.1, "audiences.selection_tests": 4.1,
     "syncs.compile": 4.1,
     "generate": 4.2, "destinations": 4, "loader": 4, "scaffold": 4,
     # 5: the warehouse at work

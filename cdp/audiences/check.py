@@ -5,14 +5,15 @@ Owns what only the whole catalogue can tell. Reading a file belongs to `spec`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from cdp.audiences.conditions import InAudience, TraitTest, leaves
+from cdp.audiences.conditions import InAudience, Split, Top, TraitTest, leaves
 from cdp.audiences.references import Definitions, check_trait_value, find_trait
 from cdp.audiences.spec import Audience
 from cdp.errors import Problems, suggest
 from cdp.sql.events import read_operand
 from cdp.sql.operators import OPERATORS
+from cdp.sql.types import NUMBERS, SCALARS, TIMESTAMP, describe
 from cdp.traits.spec import Trait
 
 
@@ -22,6 +23,8 @@ def check_audiences(catalogue: Definitions, problems: Problems) -> None:
         for leaf in leaves(audience.who):
             if isinstance(leaf, TraitTest):
                 _check_trait(leaf, audience, catalogue.traits, problems)
+            elif isinstance(leaf, (Top, Split)):
+                _check_ranking(leaf, audience, catalogue.traits, problems)
             elif isinstance(leaf, InAudience) and leaf.audience not in catalogue.audiences:
                 problems.add(
                     "unknown-audience",
@@ -30,6 +33,7 @@ def check_audiences(catalogue: Definitions, problems: Problems) -> None:
                     leaf.location,
                     suggest(leaf.audience, catalogue.audiences),
                 )
+    _check_splits(catalogue.audiences.values(), problems)
     _check_cycles(catalogue.audiences, problems)
 
 
@@ -56,6 +60,44 @@ def _check_trait(
         return
     what = f"trait '{trait.name}' in {who}"
     read_operand(operator, trait.type, test.value, what, problems)
+
+
+def _check_ranking(
+    leaf: Top | Split, audience: Audience, traits: Mapping[str, Trait], problems: Problems
+) -> None:
+    name = leaf.trait if isinstance(leaf, Top) else leaf.by
+    who = f"audience '{audience.name}'"
+    trait = find_trait(name, leaf.location, who, traits, problems) if name else None
+    if trait is None:
+        return
+    kinds = (*NUMBERS, TIMESTAMP) if isinstance(leaf, Top) else SCALARS
+    if trait.type not in kinds:
+        problems.add(
+            "wrong-trait-type",
+            f"{who} {'orders' if isinstance(leaf, Top) else 'splits'} profiles by trait "
+            f"'{trait.name}', which is {describe(trait.type)}",
+            leaf.location,
+            "use a trait that is " + " or ".join(dict.fromkeys(map(describe, kinds))),
+        )
+
+
+def _check_splits(audiences: Iterable[Audience], problems: Problems) -> None:
+    """One split is one thing: whoever names it must mean the same groups and the same trait."""
+    known: dict[str, Split] = {}
+    for audience in audiences:
+        for leaf in leaves(audience.who):
+            if not isinstance(leaf, Split):
+                continue
+            name = leaf.share.name
+            first = known.setdefault(name, leaf)
+            if (first.groups, first.by) != (leaf.groups, leaf.by):
+                problems.add(
+                    "split-differs",
+                    f"audience '{audience.name}' divides split '{name}' in another way than "
+                    "before, and profiles would be in two groups",
+                    leaf.location,
+                    f"repeat the groups and 'by' of {first.location}, or choose another name",
+                )
 
 
 def _check_cycles(audiences: Mapping[str, Audience], problems: Problems) -> None:

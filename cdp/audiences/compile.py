@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, select
 
 from cdp.audiences.alerts import Alert
-from cdp.audiences.condition_table import NAME as CONDITIONS
 from cdp.audiences.condition_table import compile_condition_table
 from cdp.audiences.conditions import (
     All,
@@ -28,8 +27,10 @@ from cdp.audiences.conditions import (
     TraitTest,
     leaves,
 )
-from cdp.audiences.plan import AudiencePlan, plan_audiences
+from cdp.audiences.plan import CONDITIONS, RANKINGS, AudiencePlan, plan_audiences, used_tables
+from cdp.audiences.ranking_table import compile_ranking_table
 from cdp.audiences.references import referred_trait
+from cdp.audiences.selection_tests import selected
 from cdp.audiences.spec import Audience
 from cdp.errors import Problems
 from cdp.features import definition_path, did_feature
@@ -49,7 +50,7 @@ MEMBERS = "int_audiences__members"
 DEFINED = "int_audiences__defined"
 _PROFILE = "canonical_profile_id"
 _TABLE = feature_table.NAME
-COMPUTED = (feature_table.NAME, CONDITIONS)
+COMPUTED = (feature_table.NAME, CONDITIONS, RANKINGS)
 """The tables with a row for every profile that audiences are predicates over."""
 _COMPARISONS: dict[str, type[exp.Binary]] = {
     "at_least": exp.GTE,
@@ -64,6 +65,7 @@ def compile_audiences(catalogue: Catalogue) -> list[GeneratedModel]:
     ordered = [catalogue.audiences[name] for name in sorted(catalogue.audiences)]
     return [
         *compile_condition_table(plan),
+        *compile_ranking_table(plan),
         *(compile_audience(one, plan) for one in ordered),
         _defined(ordered),
         _members(ordered),
@@ -111,12 +113,6 @@ def used_audiences(audience: Audience) -> list[str]:
     return sorted({one.audience for one in leaves(audience.who) if isinstance(one, InAudience)})
 
 
-def used_tables(audience: Audience) -> list[str]:
-    """The tables beside the features that an audience reads: each has a row for every profile."""
-    found = {CONDITIONS for one in leaves(audience.who) if isinstance(one, Counted)}
-    return sorted(found)
-
-
 class _Compiler:
     """Conditions to predicates over the feature table and those beside it."""
 
@@ -143,7 +139,9 @@ class _Compiler:
         if isinstance(condition, Counted):
             name = self.plan.measures[condition.measure]
             return _compared(exp.column(name, CONDITIONS), condition)
-        return self._trait_test(condition)
+        if isinstance(condition, TraitTest):
+            return self._trait_test(condition)
+        return selected(condition, self.plan, _TABLE, self.dialect)
 
     def _trait_test(self, condition: TraitTest) -> exp.Expr:
         trait = self.traits[condition.trait]

@@ -21,37 +21,44 @@ from cdp.audiences.conditions import (
     compared_traits,
     measured,
 )
-from cdp.audiences.plan import AudiencePlan
+from cdp.audiences.consent_rows import GRAPH, OWNERS, SOURCE, consent_ctes
+from cdp.audiences.consent_rows import NAME as CONSENTS
+from cdp.audiences.plan import CONDITIONS, AudiencePlan
 from cdp.audiences.sequence_steps import sequence_ctes
 from cdp.sql.engines import elapsed
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.names import unique_names
 from cdp.sql.predicates import all_of, bound_at, in_window
-from cdp.sql.types import INTEGER
+from cdp.sql.types import BOOLEAN, INTEGER
 from cdp.sql.windows import Periods
 from cdp.traits.compile import trait_value
 from cdp.traits.event_rows import number
 from cdp.traits.feature_table import NAME as FEATURES
 
-NAME = "int_conditions"
+NAME = CONDITIONS
 _MICROSECONDS_A_MINUTE = 60_000_000
 
 
 def compile_condition_table(plan: AudiencePlan) -> list[GeneratedModel]:
     """The model, when any audience needs it."""
-    if not plan.measures:
+    if not plan.measures and not plan.consents:
         return []
     rows = _rows(plan, "duckdb")
     events = [plan.features.event_model(event) for event in sorted(rows.properties)]
     columns = [Column(name, INTEGER, describe(one)) for one, name in plan.measures.items()]
+    columns += [
+        Column(name, BOOLEAN, "Whether the profile said yes last, or null for never: a consent.")
+        for name in plan.consents.values()
+    ]
+    read = [FEATURES, GRAPH, *([SOURCE, OWNERS] if plan.consents else []), *events]
     model = GeneratedModel(
         name=NAME,
         folder="audiences",
-        definitions=plan.users,
+        definitions=plan.users[NAME],
         description="One row a profile: each distinct number that conditions of audiences on its "
         "events compare, computed once, as of the moment of int_features.",
         columns=(Column(PROFILE, "uuid", "The profile."), *columns),
-        imports=tuple(Import.ref(one) for one in (FEATURES, "identity_graph", *events)),
+        imports=tuple(map(Import.ref, read)),
         body=lambda dialect: _query(plan, dialect),
         config={"materialized": "table", "schema": "internal"},
     )
@@ -107,18 +114,22 @@ def _query(plan: AudiencePlan, dialect: str) -> exp.Query:
         if isinstance(one, Sequence):
             ctes += sequence_ctes(one, name, rows)
             owners[one] = ctes[-1][0]
-    return _joined(plan.measures, owners, ctes)
-
-
-def _joined(
-    measures: Mapping[Measure, str], owners: Mapping[Measure, str], ctes: list[Cte]
-) -> exp.Select:
-    columns = [
+    columns: list[exp.Expr] = [
         exp.func("coalesce", exp.column(name, owners[one]), number(0)).as_(name)
-        for one, name in measures.items()
+        for one, name in plan.measures.items()
     ]
+    tables = dict.fromkeys(owners.values())
+    if plan.consents:
+        ctes += consent_ctes(plan.consents)
+        tables[CONSENTS] = None
+        columns += [exp.column(name, CONSENTS) for name in plan.consents.values()]
+    return _joined(columns, list(tables), ctes)
+
+
+def _joined(columns: list[exp.Expr], tables: list[str], ctes: list[Cte]) -> exp.Select:
+    """One row a considered profile."""
     final = select(exp.column(PROFILE, BASE), *columns).from_(BASE, copy=False)
-    for name in dict.fromkeys(owners.values()):
+    for name in tables:
         same = exp.column(PROFILE, BASE).eq(exp.column(PROFILE, name))
         final = final.join(name, on=same, join_type="left", copy=False)
     for name, tree in ctes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from cdp.errors import Location
 from cdp.sql.events import EventQuery, Property
@@ -132,7 +133,80 @@ class Counted:
     count: int
 
 
-Leaf = TraitTest | Did | InAudience | Counted
+@dataclass(frozen=True)
+class Consent:
+    """What was said last about a category of consent: granted, denied, or unknown."""
+
+    category: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Everybody who has a trait in its order, or everybody of a value of it in a random order.
+
+    The random one is that of `sample`, a name. With `known_only` nobody anonymous takes part.
+    """
+
+    trait: str
+    known_only: bool
+    is_descending: bool = False
+    sample: str = ""
+
+
+@dataclass(frozen=True)
+class Top:
+    """The first `count` profiles, or `percent` of them, by a trait; ties by profile id."""
+
+    trait: str
+    is_descending: bool
+    known_only: bool
+    count: int
+    percent: Decimal | None
+    location: Location = field(compare=False, repr=False)
+
+    @property
+    def ranking(self) -> Ranking:
+        return Ranking(self.trait, self.known_only, self.is_descending)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The profiles whose hash under a name lies from `start` until `end` percent of all hashes."""
+
+    name: str
+    start: Decimal
+    end: Decimal
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of a split and its share."""
+
+    name: str
+    percent: Decimal
+
+
+@dataclass(frozen=True)
+class Split:
+    """A group of a split: a share by hash, or exactly that share of each value of a trait."""
+
+    share: Sample
+    groups: tuple[Group, ...]
+    by: str
+    known_only: bool
+    location: Location = field(compare=False, repr=False)
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """The ranking that it needs, when it is by a trait."""
+        if not self.by:
+            return None
+        return Ranking(self.by, self.known_only, sample=self.share.name)
+
+
+Leaf = TraitTest | Did | InAudience | Counted | Consent | Top | Sample | Split
+CONSENTS = ("granted", "denied", "unknown")
 Condition = All | Any | Not | Leaf
 
 

@@ -18,9 +18,8 @@ from cdp.audiences.compile import (
     audience_query,
     model_name,
     used_audiences,
-    used_tables,
 )
-from cdp.audiences.plan import plan_audiences
+from cdp.audiences.plan import plan_audiences, used_tables
 from cdp.audiences.spec import Audience
 from cdp.catalogue import Catalogue
 from cdp.errors import Location, RunError, suggest

@@ -13,6 +13,8 @@ from cdp.audiences.alerts import Alert, read_alert
 from cdp.audiences.behaviour import KINDS as BEHAVIOURS
 from cdp.audiences.behaviour import read_behaviour
 from cdp.audiences.conditions import All, Any, Condition, InAudience, Not, TraitTest
+from cdp.audiences.selections import KINDS as SELECTIONS
+from cdp.audiences.selections import read_selection
 from cdp.audiences.sequences import KIND as SEQUENCE
 from cdp.audiences.sequences import read_sequence
 from cdp.errors import Location, Problems, suggest
@@ -24,7 +26,7 @@ from cdp.yamlfile import NAME, Node, Section, read_yaml
 LONGEST_NAME = 50
 DEEPEST = 20
 MOST_CONDITIONS = 10_000
-KINDS = ("all", "any", "not", "trait", *BEHAVIOURS, SEQUENCE, "audience")
+KINDS = ("all", "any", "not", "trait", *BEHAVIOURS, SEQUENCE, "audience", *SELECTIONS)
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,25 @@ def read_audience(path: Path, problems: Problems) -> Audience | None:
     include_anonymous = section.boolean("include_anonymous")
     node = section.node("who", required=True)
     alert = read_alert(section, problems)
+    above = _read_below(section)
     section.finish()
-    reader = _Reader(section.what, problems)
+    reader = _Reader(section.what, problems, known_only=not include_anonymous)
     who = reader.read(node, 1) if node is not None else None
     if who is None or len(problems.found) > before:
         return None
+    who = All((who, *above)) if above else who
     return Audience(name, description, include_anonymous, who, path, section.location, alert)
+
+
+def _read_below(section: Section) -> list[Not]:
+    """The audiences that go before this one: who is in one of them is not in it."""
+    names = section.texts("below")
+    node = section.node("below")
+    if node is None:
+        return []
+    items = node.value if isinstance(node.value, tuple) else (node,)
+    places = [one.location for one in items]
+    return [Not(InAudience(name, place)) for name, place in zip(names, places, strict=False)]
 
 
 def _check_name(name: str, path: Path, section: Section, problems: Problems) -> None:
@@ -84,9 +99,10 @@ def _check_name(name: str, path: Path, section: Section, problems: Problems) -> 
 class _Reader:
     """Reads conditions of one audience, counting them."""
 
-    def __init__(self, what: str, problems: Problems) -> None:
+    def __init__(self, what: str, problems: Problems, *, known_only: bool) -> None:
         self.what = what
         self.problems = problems
+        self.known_only = known_only
         self.count = 0
 
     def read(self, node: Node, depth: int) -> Condition | None:
@@ -116,6 +132,8 @@ class _Reader:
             return InAudience(name, section.place("audience")) if name else None
         if kind == SEQUENCE:
             return read_sequence(section, self.problems)
+        if kind in SELECTIONS:
+            return read_selection(section, kind, self.problems, known_only=self.known_only)
         return read_behaviour(section, kind, self.problems)
 
     def _too_much(self, node: Node, depth: int) -> bool:

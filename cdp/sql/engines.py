@@ -294,6 +294,18 @@ def joined_in_order(text: exp.Expr, order: exp.Expr, dialect: str) -> exp.Expr:
     return exp.Anonymous(this="string_agg", expressions=[text.copy(), comma])
 
 
+def share_hash(name: str, key: exp.Expr, dialect: str) -> exp.Expr:
+    """Eight hexadecimal digits of a key under a name, equally likely: text that sorts by bytes."""
+    text = _joined_texts(_text(f"{name}:"), cast(key, STRING, dialect))
+    hashed = _call("md5", text)
+    digits = _call("to_hex", hashed) if dialect == "bigquery" else hashed
+    return binary(_call("substr", digits, _digits("1"), _digits("8")), dialect)
+
+
+def _joined_texts(start: exp.Expr, end: exp.Expr) -> exp.Expr:
+    return exp.DPipe(this=start, expression=end, safe=True)
+
+
 def _type(kind: str, dialect: str) -> exp.DataType:
     return _parsed_type(kind, dialect).copy()
 

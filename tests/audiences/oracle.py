@@ -45,12 +45,22 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Said:
+    """A grant or a denial of a category of consent."""
+
+    category: str
+    is_granted: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
 class Profile:
-    """A profile with its latest identify traits, as texts."""
+    """A profile with its latest identify traits, as texts, and what it said about consent."""
 
     id: str
     is_anonymous: bool
     traits: Mapping[str, str]
+    consents: tuple[Said, ...] = ()
 
 
 class World:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from tests.audiences.oracle import Event, Profile
+from tests.audiences.oracle import Event, Profile, Said
 from tests.audiences.strategies import (
     AGES,
     AS_OF,
@@ -60,6 +60,17 @@ OPERATORS = {
     "boolean": ("equals", "not_equals"),
     "string_list": ("contains", "not_contains"),
 }
+CATEGORIES = ("marketing", "it's ads", "Marketing")
+SELECTIONS = ("consent", "top", "bottom", "sample", "split")
+PERCENTS = (1, 12.5, 50, 33.333333, 99, 100)
+SPLITS: dict[str, dict[str, Any]] = {
+    "halves": {"groups": {"a": 50, "b": 50}},
+    "thirds": {"groups": {"first": 33.4, "second": 33.3, "third": 33.3}},
+    "few": {"groups": {"control": 5, "test": 10.5}},
+    "by_plan": {"groups": {"a": 50, "b": 25}, "by": "plan"},
+    "by_vip": {"groups": {"a": 10, "b": 90}, "by": "vip"},
+    "by_orders": {"groups": {"a": 40, "b": 60}, "by": "orders"},
+}
 BETWEEN = [one for one in WINDOWS if "between" in one or "previous" in str(one)]
 
 
@@ -78,6 +89,9 @@ class Batch:
                 "include_anonymous": self._chance(0.7),
                 "who": self.tree(3),
             }
+            if number > 2 and self._chance(0.1):
+                above = self.random.sample(self.audiences, 2)
+                audience["below"] = [one["name"] for one in above]
             self.audiences.append(audience)
 
     def _chance(self, share: float) -> bool:
@@ -97,7 +111,11 @@ class Batch:
         kept = {name: value for name, value in traits.items() if self._chance(0.8)}
         if self._chance(0.2):
             kept["plan"] = self._one(texts)
-        return Profile(f"p{number}", self._chance(0.3), kept)
+        said = [
+            Said(self._one(CATEGORIES), self._chance(0.6), AS_OF - self._one(AGES))
+            for _ in range(self.random.randint(0, 4))
+        ]
+        return Profile(f"p{number}", self._chance(0.3), kept, tuple(said))
 
     def _event(self, number: int) -> Event:
         age = self._one(AGES) + self.random.randint(0, 6) * timedelta(minutes=45)
@@ -144,6 +162,7 @@ class Batch:
         kind = self._one(
             ("trait", "did", "did_not", "did_first", "did_regularly", "stopped", "restarted")
             + ("sequence",) * 3
+            + SELECTIONS
             + (("audience",) if self.audiences else ())
             + (("all", "any", "not") * 2 if depth else ())
         )
@@ -155,6 +174,8 @@ class Batch:
             return {"audience": self._one(self.audiences[-20:])["name"]}
         if kind == "trait":
             return self._trait()
+        if kind in SELECTIONS:
+            return {kind: self._selection(kind)} if kind != "consent" else self._consent()
         return self._sequence() if kind == "sequence" else self._behaviour(kind)
 
     def _trait(self) -> dict[str, Any]:
@@ -169,6 +190,22 @@ class Batch:
         if self._chance(0.4) and kind in SAME_KIND:
             return {"trait": name, operator: {"trait": self._one(SAME_KIND[kind])}}
         return {"trait": name, operator: self._constant(kind)}
+
+    def _consent(self) -> dict[str, Any]:
+        status = self._one(({}, {"status": "granted"}, {"status": "denied"}, {"status": "unknown"}))
+        return {"consent": self._one(CATEGORIES)} | status
+
+    def _selection(self, kind: str) -> dict[str, Any]:
+        if kind == "sample":
+            return {"name": self._one(("spring", "holdout")), "percent": self._one(PERCENTS)}
+        if kind == "split":
+            name = self._one(SPLITS)
+            groups = SPLITS[name]["groups"]
+            return {"name": name, "group": self._one(groups), **SPLITS[name]}
+        trait = self._one(("orders", "spent", "dearest", "age", "joined", "last_seen"))
+        if self._chance(0.5):
+            return {"trait": trait, "count": self.random.randint(1, 6)}
+        return {"trait": trait, "percent": self._one(PERCENTS)}
 
     def _constant(self, kind: str) -> Any:
         if kind in ("string", "string_list"):

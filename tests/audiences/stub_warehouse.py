@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cdp.audiences.compile import compile_audiences
 from cdp.sql.model import GeneratedModel
 from cdp.sql.text import sql_text
 from cdp.traits.compile import compile_traits
+from tests.audiences.names import identifier
 from tests.audiences.oracle import Event, World
 
 Run = Callable[[str], Any]
@@ -21,14 +21,11 @@ _TABLES = {
     "user_traits": "canonical_profile_id uuid, trait_name text, trait_value text",
     "clock": "as_of timestamp",
     "int_identity__event_owners": "event_id uuid, identifier_id uuid",
+    "int_profiles__consents": "event_id uuid, category text, is_granted boolean, "
+    "occurred_at timestamp",
     "new_events": "event_id uuid, event_name text, page_name text, page_category text, "
     "occurred_at timestamp, message_id text, source text, load_id bigint, properties text",
 }
-
-
-def identifier(profile: str) -> UUID:
-    """A stable UUID for a name."""
-    return uuid5(NAMESPACE_URL, profile)
 
 
 def build(run: Run, world: World, catalogue: Any, dialect: str, more: Sequence[str] = ()) -> None:
@@ -82,7 +79,19 @@ def _stubs(world: World) -> list[str]:
         "int_identity__event_owners",
         [(identifier(one.message_id), identifier("node " + one.profile)) for one in world.events],
     )
+    statements += _consents(world)
     return statements + _insert("new_events", [_event_row(one) for one in world.events])
+
+
+def _consents(world: World) -> list[str]:
+    said = [
+        (identifier(f"consent {one.id} {number}"), one.id, consent)
+        for one in world.profiles.values()
+        for number, consent in enumerate(one.consents)
+    ]
+    owners = [(event, identifier("node " + profile)) for event, profile, _ in said]
+    rows = [(event, one.category, one.is_granted, one.occurred_at) for event, _, one in said]
+    return _insert("int_identity__event_owners", owners) + _insert("int_profiles__consents", rows)
 
 
 def _event_row(event: Event) -> tuple[Any, ...]:

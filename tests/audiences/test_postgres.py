@@ -17,8 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.audiences import stub_warehouse
+from tests.audiences.random_trees import TRAITS, Batch
 from tests.audiences.strategies import Case, cases
 from tests.audiences.test_oracle import PROFILE, shown
+from tests.audiences.tree_oracle import Trees
 from tests.traits.test_aggregates import crowded
 
 pytestmark = pytest.mark.postgres
@@ -58,3 +60,20 @@ def test_postgres_gives_what_the_oracle_says(cursor: Any, case: Case) -> None:
         cursor.execute(f"table audience__{audience.name}")
         expected_ids = sorted(map(stub_warehouse.identifier, world.members(audience)))
         assert sorted(UUID(row[0]) for row in cursor.fetchall()) == expected_ids, audience
+
+
+@pytest.mark.parametrize("seed", [900, 901])
+def test_postgres_gives_what_the_oracle_of_trees_says(
+    cursor: Any, seed: int, tmp_path: Path
+) -> None:
+    batch = Batch(seed, 40)
+    case = Case(TRAITS, batch.audiences, batch.profiles, batch.events)
+    world, found = case.read(tmp_path)
+    cursor.execute("drop schema if exists cdp_oracle cascade; create schema cdp_oracle")
+    cursor.execute("set search_path = cdp_oracle; set timezone = 'Asia/Tokyo'; set jit = off")
+    stub_warehouse.build(cursor.execute, world, found, "postgres")
+    trees = Trees(world, {one["name"]: one for one in batch.audiences})
+    for name in found.audiences:
+        cursor.execute(f"table audience__{name}")
+        expected = sorted(map(stub_warehouse.identifier, trees.members(name)))
+        assert sorted(UUID(row[0]) for row in cursor.fetchall()) == expected, f"{seed}: {name}"

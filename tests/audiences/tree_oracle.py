@@ -6,11 +6,15 @@ not through the specs, so that what the readers make of them is tested too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from itertools import accumulate
 from typing import Any
 
 from cdp.sql.windows import CalendarStart, Duration, Window
+from tests.audiences.names import identifier
 from tests.audiences.oracle import Event, World, inside, leaf, moment, passes, shifted
 
 Tree = Mapping[str, Any]
@@ -38,23 +42,29 @@ class Trees:
                 one.id
                 for one in self.world.profiles.values()
                 if audience.get("include_anonymous") or not one.is_anonymous
-                if self.holds(one.id, audience["who"])
+                if self.holds(one.id, audience["who"], audience)
+                and not any(one.id in self.members(above) for above in audience.get("below", ()))
             }
         return self._members[name]
 
-    def holds(self, profile: str, tree: Tree) -> bool:
-        """Whether a condition is true of a profile."""
+    def holds(self, profile: str, tree: Tree, audience: Tree) -> bool:
+        """Whether a condition of an audience is true of a profile."""
         kind = next(iter(tree))
         if kind in ("all", "any"):
-            return (all if kind == "all" else any)(self.holds(profile, one) for one in tree[kind])
+            every = (self.holds(profile, one, audience) for one in tree[kind])
+            return all(every) if kind == "all" else any(every)
         if kind == "not":
-            return not self.holds(profile, tree["not"])
+            return not self.holds(profile, tree["not"], audience)
         if kind == "audience":
             return profile in self.members(tree["audience"])
         if kind == "trait":
             return self._trait_holds(profile, tree)
         if kind == "sequence":
             return compared(tree, self._sequences(profile, tree))
+        if kind == "consent":
+            return self._consent(profile, tree["consent"]) == tree.get("status", "granted")
+        if kind in ("top", "bottom", "sample", "split"):
+            return self._selected(profile, kind, tree[kind], audience)
         return self._behaves(profile, kind, tree)
 
     def _trait_holds(self, profile: str, tree: Tree) -> bool:
@@ -88,6 +98,45 @@ class Trees:
             return self.value(profile, operand["trait"])
         kind = operand.get("type", kind_of(operator, ""))
         return leaf(steps[str(operand["step"])], tuple(operand["property"].split(".")), kind)
+
+    def _consent(self, profile: str, category: str) -> str:
+        """The latest that was said; a denial where both were said at one moment."""
+        said = [
+            (one.occurred_at, not one.is_granted)
+            for one in self.world.profiles[profile].consents
+            if one.category == category and one.occurred_at < self.world.as_of
+        ]
+        if not said:
+            return "unknown"
+        return "denied" if max(said)[1] else "granted"
+
+    def _selected(self, profile: str, kind: str, tree: Tree, audience: Tree) -> bool:
+        if kind == "sample":
+            return hashed(tree["name"], profile) < threshold(tree["percent"])
+        ends = list(accumulate(map(Decimal, map(str, tree.get("groups", {}).values()))))
+        if kind == "split" and "by" not in tree:
+            start, end = _share(tree, ends)
+            return threshold(start) <= hashed(tree["name"], profile) < threshold(end)
+        eligible = [
+            one.id
+            for one in self.world.profiles.values()
+            if audience.get("include_anonymous") or not one.is_anonymous
+        ]
+        if kind == "split":
+            start, end = _share(tree, ends)
+            mine = self.value(profile, tree["by"])
+            alike = [one for one in eligible if self.value(one, tree["by"]) == mine]
+            order = sorted(alike, key=lambda one: (hashed(tree["name"], one), identifier(one)))
+        else:
+            start, end = Decimal(0), Decimal(str(tree.get("percent", 100)))
+            having = [one for one in eligible if self.value(one, tree["trait"]) is not None]
+            order = sorted(having, key=lambda one: str(identifier(one)))
+            order.sort(key=lambda one: self.value(one, tree["trait"]), reverse=kind == "top")
+            order = order[: tree.get("count", len(order))] if "count" in tree else order
+        if profile not in order:
+            return False
+        place = order.index(profile) * 100
+        return "count" in tree or start * len(order) <= place < end * len(order)
 
     def _behaves(self, profile: str, kind: str, tree: Tree) -> bool:
         as_of = self.world.as_of
@@ -235,6 +284,23 @@ class Trees:
         if until is None and at_most and ends and min(ends) > self.world.as_of:
             return False
         return number == 0 if "then_not" in step else compared(step, number)
+
+
+def hashed(name: str, profile: str) -> str:
+    """The first 32 bits of the MD5 of a name and a profile's id, in hexadecimal digits."""
+    return hashlib.md5(f"{name}:{identifier(profile)}".encode()).hexdigest()[:8]
+
+
+def threshold(percent: Any) -> str:
+    """A share as digits to compare with; all of it is beyond the greatest hash."""
+    if Decimal(str(percent)) == 100:
+        return "g"
+    return f"{int(Decimal(str(percent)) * 2**32 / 100):08x}"
+
+
+def _share(tree: Tree, ends: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    place = list(tree["groups"]).index(tree["group"])
+    return (ends[place - 1] if place else Decimal(0)), ends[place]
 
 
 def counts(step: Tree) -> bool:

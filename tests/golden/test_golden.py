@@ -36,6 +36,8 @@ MODELS = (
     "audience__nested",
     "int_conditions",
     "audience__behaviour",
+    "int_rankings",
+    "audience__selections",
     "int_audiences__members",
     "int_entities__account_events",
     "int_entities__values",
