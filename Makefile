@@ -39,6 +39,9 @@ bench: $(VENV)/.installed-dev ## One million events beside a hand-written script
 bench-graph: $(VENV)/.installed-dev ## Components of ten million edges beside scipy and others
 	$(BIN)/python -m bench.graph
 
+bench-audiences: $(VENV)/.installed-dev ## A hundred audiences of 30 million events beside separate queries
+	$(BIN)/python -m bench.audiences
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-duckdb2 demo dist dbt_project/target dbt_project/logs
 
@@ -53,4 +56,4 @@ $(VENV)/.installed-dev: pyproject.toml .ci/constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --constraint .ci/constraints.txt "duckdb==$(DUCKDB)" --editable ".[dev]"
 	touch $@ $(VENV)/.installed
 
-.PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph clean
+.PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph bench-audiences clean

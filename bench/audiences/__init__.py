@@ -1,0 +1,1 @@
+"""Benchmark of audiences: all compiled together beside one hand-written query each."""
