@@ -1,15 +1,14 @@
 """Our side's SQL: the generated models that members need, as dbt would run them.
 
-Owns the little of dbt that this takes: names of other models and the clock.
+Owns the little of dbt that this takes: the order of the models and the clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
-from jinja2 import Environment
+from sqlglot import exp, select
 
 from bench.audiences.conditions import AS_OF
 from bench.audiences.definitions import Audience, write_definitions
@@ -18,7 +17,10 @@ from cdp.catalogue import Catalogue, load_catalogue
 from cdp.generate import compile_catalogue
 from cdp.project import find_project
 from cdp.scaffold import create_project
-from cdp.sql.model import GeneratedModel, print_model
+from cdp.sql.model import GeneratedModel
+from cdp.sql.text import sql_text
+
+CLOCK = "clock"
 
 
 def make_project(folder: Path, audiences: Sequence[Audience]) -> Catalogue:
@@ -49,16 +51,15 @@ def _in_order(models: Mapping[str, GeneratedModel], above: set[str]) -> list[str
 
 
 def _statement(model: GeneratedModel) -> str:
-    text = print_model(model, "duckdb", "", only_dialect=True)
-    query = (
-        Environment(autoescape=False)
-        .from_string(text)
-        .render(
-            config=lambda **settings: "",
-            ref=lambda name: name,
-            is_incremental=lambda: False,
-            cdp=SimpleNamespace(cdp_as_of=lambda: f"cast('{AS_OF}' as timestamp)"),
-        )
-    )
+    """The model's query, with the one moment in the place of whatever clock it reads."""
+    query = model.body("duckdb")
+    if any(one.name == CLOCK for one in model.imports):
+        moment = exp.cast(exp.Literal.string(AS_OF), "timestamp", dialect="duckdb")
+        # It goes first, because the others read it.
+        parts = query.ctes
+        query.set("with_", None)
+        query = query.with_(CLOCK, as_=select(moment.as_("as_of")), copy=False)
+        for one in parts:
+            query = query.with_(one.alias, as_=one.this, copy=False)
     kind = "view" if model.config["materialized"] == "view" else "table"
-    return f"create {kind} {model.name} as {query}"
+    return f"create {kind} {model.name} as {sql_text(query, 'duckdb')}"
