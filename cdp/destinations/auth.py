@@ -1,7 +1,7 @@
 """Who we are, to a destination: the kinds of authentication that manifests name.
 
-Owns headers and query parameters of bearer, basic, header, query and oauth2, and
-getting a token (grants refresh_token and client_credentials, RFC 6749 sections 6
+Owns headers and query parameters of bearer, basic, header, query, oauth1 and oauth2,
+and getting a token (grants refresh_token and client_credentials, RFC 6749 sections 6
 and 4.4). A token lives in memory only. Nothing in here is printed or logged.
 """
 
@@ -11,14 +11,18 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from cdp.destinations.oauth1 import oauth1_header
 from cdp.destinations.template import render
 from cdp.destinations.transport import Call, Transport
 
-KINDS = ("none", "bearer", "basic", "header", "query", "oauth2")
+KINDS = ("none", "bearer", "basic", "header", "query", "oauth2", "oauth1")
+OAUTH1_KEYS = ("consumer_key", "consumer_secret", "token", "token_secret")
 _ALGORITHMS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
 
 
@@ -95,6 +99,16 @@ class Auth:
         """What the kind adds to a request's query."""
         given = self._auth
         return {str(given["name"]): str(given["value"])} if self.kind == "query" else {}
+
+    def signed(self, method: str, url: str) -> dict[str, str]:
+        """The header that signs a whole request, for oauth1."""
+        if self.kind != "oauth1":
+            return {}
+        keys = {name: str(self._auth[name]) for name in OAUTH1_KEYS}
+        header = oauth1_header(
+            method, url, keys, nonce=secrets.token_hex(16), timestamp=int(time.time())
+        )
+        return {"Authorization": header}
 
     def secrets(self) -> list[str]:
         """What must never be shown."""

@@ -88,6 +88,7 @@ FILTERS: Mapping[str, Callable[[Any], Any]] = {
         None if value is None else ",".join(json.dumps(_text(one)) for one in value)
     ),
     "list": _each,
+    "values": _each,
     "quoted": _of_text(_json),
     "soql": _of_text(lambda text: text.replace("\\", "\\\\").replace("'", "\\'")),
     "md5": _of_text(lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()),

@@ -8,6 +8,7 @@ secret.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -214,7 +215,7 @@ class HttpDriver:
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(rows)))
         for resend in range(MOST_RESENDS + 1):
-            key = batch.idempotency_key + (f"-{resend}" if resend else "")
+            key = self._idempotency_key(batch, [rows[i] for i in waiting], resend)
             reply = self._deliver(operation, request, [rows[i] for i in waiting], batch, key)
             if isinstance(reply, Refused):
                 if outcomes:
@@ -230,6 +231,17 @@ class HttpDriver:
                 break
         late = Outcome(RETRY, "refused", "other rows of its batch were refused again and again")
         return [outcomes.get(index, late) for index in range(len(rows))]
+
+    def _idempotency_key(self, batch: Batch, rows: list[Row], resend: int) -> str:
+        """The same whenever the same rows are sent again.
+
+        What is appended once keeps its key in later runs too; anything else gets a
+        new one in each run, so that going back to an earlier value is not a repeat.
+        """
+        if self._object.appends:
+            keys = "\n".join(str(row["key"]) for row in rows)
+            return hashlib.sha256(f"{batch.sync}\n{keys}".encode()).hexdigest()
+        return batch.idempotency_key + (f"-{resend}" if resend else "")
 
     def _deliver(
         self, operation: Operation, request: Request, rows: list[Row], batch: Batch, key: str

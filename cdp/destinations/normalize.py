@@ -43,6 +43,12 @@ def _gmail(text: str) -> str:
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
+def _plain_local_part(text: str) -> str:
+    """Without dots and +tag before the @, whatever the domain."""
+    local, _, domain = text.rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '')}@{domain}"
+
+
 NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "trim": str.strip,
     "lower": str.lower,
@@ -55,6 +61,7 @@ NORMALIZERS: Mapping[str, Callable[[str], str]] = {
     "before_dash": lambda text: text.partition("-")[0],
     "e164": _e164,
     "gmail": _gmail,
+    "plain_local_part": _plain_local_part,
     "gender": lambda text: _GENDERS.get(text.strip().lower(), ""),
 }
 VALIDATORS: Mapping[str, Callable[[str], bool]] = {

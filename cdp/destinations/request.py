@@ -55,9 +55,9 @@ class Requests:
             everything = {**self._scope, **scope}
             headers.update(sign(self._http.signature, everything, body or b""))
         url = self._url(request, scope)
-        return Call(
-            str(self.render(request.method, scope)), url, headers, body, is_from_data(request)
-        )
+        method = str(self.render(request.method, scope))
+        headers.update(self._auth.signed(method, url))
+        return Call(method, url, headers, body, is_from_data(request))
 
     def _body(self, request: Request, scope: Mapping[str, Any]) -> bytes | None:
         if request.encoding == "none":

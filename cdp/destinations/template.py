@@ -6,13 +6,15 @@ as text. `{{ path | filter }}` applies filters of a fixed list (`filters.py`).
 Structure: `{$each: "{{ rows }}", $do: ...}` makes a list with `row` bound to each
 element (`$as: name` binds another name; a mapping gives `name` and `value`);
 `{$if: "{{ path }}", $then: ..., $else: ...}` chooses; `{$merge: [...]}` joins
-mappings; `{$omit_null: {...}}` leaves out what is null. There are no calls, no
+mappings; `{$omit_null: {...}}` leaves out what is null; `{$json: ...}` writes what is
+in it as a text. There are no calls, no
 arithmetic and no attributes: a manifest shapes data, and cannot reach Python.
 Does not know what a destination is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,7 @@ PLACEHOLDER = re.compile(
 _BRACES = re.compile(r"\{\{.*?\}\}")
 EACH, DO, AS = "$each", "$do", "$as"
 IF, THEN, ELSE = "$if", "$then", "$else"
-MERGE, OMIT_NULL = "$merge", "$omit_null"
+MERGE, OMIT_NULL, JSON = "$merge", "$omit_null", "$json"
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,9 @@ def _compiled_mapping(template: Mapping[str, Any], quote: Callable[[str], str] |
         return lambda scope: {
             key: value for part in parts for key, value in (part(scope) or {}).items()
         }
+    if JSON in template:
+        tree = compiled(template[JSON], quote)
+        return lambda scope: json.dumps(tree(scope), ensure_ascii=False, separators=(",", ":"))
     if OMIT_NULL in template:
         inner = compiled(template[OMIT_NULL], quote)
         return lambda scope: {

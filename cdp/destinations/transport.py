@@ -30,6 +30,7 @@ _BAD_REQUEST = (
 # A proxy of the environment is for what is outside this machine.
 _NO_PROXY = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 
+resolve = socket.getaddrinfo
 _is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
 
 
@@ -163,7 +164,7 @@ def public_address(url: str) -> str:
     """
     try:
         parsed = httpx.URL(url)
-        found = socket.getaddrinfo(parsed.host, parsed.port or 443, type=socket.SOCK_STREAM)
+        found = resolve(parsed.host, parsed.port or 443, type=socket.SOCK_STREAM)
     except (httpx.InvalidURL, OSError, UnicodeError):
         raise PrivateAddress from None
     addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]

@@ -116,14 +116,14 @@ def _check_option(sync: Sync, option: Option, setting: Setting, problems: Proble
 
 
 def _check_key(sync: Sync, found: Object, problems: Problems) -> None:
-    if found.takes_any_key or sync.key in found.identifiers:
+    if found.takes_any_key or sync.key in found.keys:
         return
     problems.add(
         "unsupported-key",
         f"sync '{sync.name}' has the key '{sync.key}', by which {found.title} are not found",
         sync.key_location or sync.location,
         "map a field with one of these names and make it the key: "
-        + ", ".join(f"'{name}'" for name in found.identifiers),
+        + ", ".join(f"'{name}'" for name in found.keys),
     )
 
 

@@ -111,7 +111,7 @@ class World:
         self.options = given(dict(self.shape.options), "option")
         self.simulator.settings = self.settings
         self.simulator.clock = self.clock
-        self.key = next(iter(self.shape.identifiers), "external_id")
+        self.key = next(iter(self.shape.keys), "external_id")
         self.target = Target(self.shape.name, self.options, self.key, {})
 
     def person(self, number: int, version: str) -> tuple[str, Fields]:

@@ -33,7 +33,10 @@ IDEMPOTENCY = ("key_header", "key_field", "natural", "none")
 
 @dataclass(frozen=True)
 class FieldRule:
-    """A field or identifier that the manifest knows; `sent_as` is its name at the vendor."""
+    """A field or identifier that the manifest knows; `sent_as` is its name at the vendor.
+
+    `is_key`: rows can be found by it, so that it may be a sync's key.
+    """
 
     name: str
     sent_as: str
@@ -42,6 +45,7 @@ class FieldRule:
     is_personal: bool = False
     description: str = ""
     example: Any = None
+    is_key: bool = True
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,11 @@ class Object:
         """Whether a batch whose answer was lost may be sent again."""
         return self.idempotency != "none"
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The identifiers that may be a sync's key."""
+        return tuple(name for name, rule in self.identifiers.items() if rule.is_key)
+
     def serves(self, operation: str) -> bool:
         return any(operation in one.serves for one in self.operations)
 
@@ -189,6 +198,7 @@ def _fields(section: Section, key: str) -> dict[str, FieldRule]:
             one.boolean("personal"),
             one.text("description"),
             from_node(one.node("example")),
+            one.boolean("key", default=key == "identifiers"),
         )
         one.finish()
     return found

@@ -113,7 +113,12 @@ def match_route(http: Http, route: Route, received: Received) -> Match | None:
         for path, value in bindings.items()
         if path.startswith("options.")
     }
-    return Match(route, bindings, options, rows_of(bindings))
+    rows = rows_of(bindings)
+    keys = {shape.identifiers[name].sent_as for name in shape.keys}
+    for row in rows:
+        for name in set(row["identifiers"]) - keys:
+            row["fields"][name] = row["identifiers"].pop(name)
+    return Match(route, bindings, options, rows)
 
 
 def rows_of(bindings: Bindings) -> list[dict[str, Any]]:
@@ -136,7 +141,7 @@ def _row(raw: dict[str, Any], bindings: Bindings) -> dict[str, Any]:
         if parts[0] != "row":
             continue
         if len(parts) == 2 and parts[1] in ("fields", "attributes", "known"):
-            row["fields"].update(value or {})
+            row["fields"].update(value if isinstance(value, dict) else {"values": value})
         elif len(parts) == 2 and parts[1] == "identifiers":
             row["identifiers"].update(value or {})
         elif len(parts) == 3:

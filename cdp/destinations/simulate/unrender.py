@@ -19,6 +19,7 @@ from cdp.destinations.template import (
     EACH,
     ELSE,
     IF,
+    JSON,
     MERGE,
     OMIT_NULL,
     PLACEHOLDER,
@@ -112,6 +113,8 @@ def _match_mapping(template: Mapping[str, Any], value: Any, found: Bindings, nam
         _match_each(template, value, found, names)
     elif IF in template:
         _match_either(template, value, found, names)
+    elif JSON in template:
+        _match(template[JSON], json.loads(value), found, names)
     elif MERGE in template:
         _match_merged(template[MERGE], value, found, names)
     elif OMIT_NULL in template:
