@@ -32,27 +32,27 @@ class Condition:
     traits: tuple[dict[str, Any], ...] = ()
 
 
-def did(event: str, days: int, least: int = 1) -> Condition:
-    """At least so many events in the last days."""
+def did(event: str, days: int | None, least: int = 1) -> Condition:
+    """At least so many events in the last days, or ever."""
     having = f" group by g.canonical_profile_id having count(*) >= {least}" if least > 1 else ""
-    wanted = {"did": event, "at_least": least, "window": {"last": f"{days} days"}}
+    wanted = {"did": event, "at_least": least, **_window(days)}
     return Condition(wanted, f"p.canonical_profile_id in ({_profiles(event, days)}{having})")
 
 
-def did_not(event: str, days: int) -> Condition:
-    """No event in the last days."""
-    wanted = {"did_not": event, "window": {"last": f"{days} days"}}
+def did_not(event: str, days: int | None) -> Condition:
+    """No event in the last days, or ever."""
+    wanted = {"did_not": event, **_window(days)}
     return Condition(wanted, f"p.canonical_profile_id not in ({_profiles(event, days)})")
 
 
-def viewed_above(price: int, days: int, least: int) -> Condition:
+def viewed_above(price: int, days: int | None, least: int) -> Condition:
     """So many views of products above a price."""
     return Condition(
         {
             "did": "Product Viewed",
             "at_least": least,
             "where": [{"property": "price", "greater_than": price}],
-            "window": {"last": f"{days} days"},
+            **_window(days),
         },
         "p.canonical_profile_id in ("
         + _profiles("Product Viewed", days, [f"e.property_price__decimal > {price}"])
@@ -60,16 +60,16 @@ def viewed_above(price: int, days: int, least: int) -> Condition:
     )
 
 
-def spent(amount: int, days: int) -> Condition:
-    """Orders in euros of the last days bring in so much."""
-    name = f"revenue_{days}d"
+def spent(amount: int, days: int | None) -> Condition:
+    """Orders in euros of the last days, or all, bring in so much."""
+    name = f"revenue_{days}d" if days else "revenue_ever"
     trait = {
         "name": name,
         "event": "Order Completed",
         "aggregate": "sum",
         "property": "revenue",
         "where": [{"property": "currency", "equals": "EUR"}],
-        "window": {"last": f"{days} days"},
+        **_window(days),
     }
     return Condition(
         {"trait": name, "greater_than_or_equal": amount},
@@ -155,6 +155,10 @@ def several(products: int, days: int) -> Condition:
         + f"having count(distinct e.property_product_id) >= {products})",
         (trait,),
     )
+
+
+def _window(days: int | None) -> dict[str, Any]:
+    return {"window": {"last": f"{days} days"}} if days else {}
 
 
 def _profiles(event: str, days: int | None, tests: Iterable[str] = ()) -> str:
