@@ -8,15 +8,18 @@ and last order by (occurred_at, value, message_id). What is made of the rows bel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
 
 from sqlglot import exp, select
 
 from cdp.features import Feature, FeaturePlan
 from cdp.sql.engines import binary
 from cdp.sql.events import Property
-from cdp.sql.predicates import all_of, in_window, is_present, operator_test
+from cdp.sql.predicates import all_of, bound_at, is_present, operator_test
 from cdp.sql.types import STRING
+from cdp.sql.windows import Bound, CalendarStart, Duration
 from cdp.traits.aggregates import AGGREGATES
 from cdp.traits.levels import MEMBERS, PROFILE, Level
 
@@ -60,7 +63,7 @@ class EventRows:
         source = self.plan.event_model(self.event)
         columns: list[exp.Expr] = [
             self.level.column(self._owners),
-            exp.column("as_of", "clock"),
+            *(exp.column(name, self._clock) for name in ("as_of", *self._bounds.values())),
             *([exp.column("occurred_at", source)] if self._has_time else []),
             *(exp.column(name, source) for name in self.plan.columns[self.event].values()),
         ]
@@ -80,12 +83,59 @@ class EventRows:
         if self.level is not PROFILE:
             member = PROFILE.column("identity_graph").eq(PROFILE.column(MEMBERS))
             query = query.join(MEMBERS, on=member, join_type="inner", copy=False)
-        query = query.join("clock", join_type="cross", copy=False)
+        query = query.join(self._moments(), join_type="cross", copy=False)
         if not self._has_time:
             return query
-        return query.where(
-            exp.column("occurred_at", source) < exp.column("as_of", "clock"), copy=False
-        )
+        moment = exp.column("occurred_at", source)
+        query = query.where(moment < exp.column("as_of", self._clock), copy=False)
+        since = self._earliest()
+        return query if since is None else query.where(moment >= since, copy=False)
+
+    @cached_property
+    def _bounds(self) -> dict[Bound, str]:
+        """The bounds of windows that move with as_of, each with the name of its column."""
+        windows = [one.query.window for one in self.features if one.query.window is not None]
+        return {
+            one: _bound_name(one)
+            for window in windows
+            for one in (window.start, window.end)
+            if one is not None and not isinstance(one, datetime)
+        }
+
+    @property
+    def _clock(self) -> str:
+        """What has as_of and the bounds, in one row."""
+        return "moments" if self._bounds else "clock"
+
+    def _moments(self) -> exp.Expr:
+        """The bounds are computed here, once, and not for every row and feature."""
+        if not self._bounds:
+            return exp.table_("clock")
+        as_of = exp.column("as_of", "clock")
+        bounds = [
+            bound_at(one, as_of, self.dialect).as_(name) for one, name in self._bounds.items()
+        ]
+        return select(as_of, *bounds).from_("clock").subquery(self._clock)
+
+    def _bound(self, bound: Bound, table: str) -> exp.Expr:
+        if isinstance(bound, datetime):
+            return bound_at(bound, exp.null(), self.dialect)
+        return exp.column(self._bounds[bound], table)
+
+    def _earliest(self) -> exp.Expr | None:
+        """The earliest moment that any feature looks at; None when one looks at all time.
+
+        Older rows count for nothing, and most rows are old: joining and grouping them would
+        be most of the work.
+        """
+        starts: dict[Bound, None] = {}
+        for feature in self.features:
+            window = feature.query.window
+            if window is None or window.start is None:
+                return None
+            starts[window.start] = None
+        bounds = [self._bound(one, self._clock) for one in _longest(starts)]
+        return bounds[0] if len(bounds) == 1 else exp.func("least", *bounds)
 
     @property
     def _has_time(self) -> bool:
@@ -110,8 +160,11 @@ class EventRows:
             for one in feature.query.filters
         ]
         moment = exp.column("occurred_at", table)
-        window = in_window(moment, feature.query.window, as_of, self.dialect)
-        tests += [window] if window is not None else []
+        window = feature.query.window
+        if window is not None and window.start is not None:
+            tests.append(exp.GTE(this=moment, expression=self._bound(window.start, clock)))
+        if window is not None and window.end is not None:
+            tests.append(exp.LT(this=moment.copy(), expression=self._bound(window.end, clock)))
         return tests + ([is_present(self.value(feature, table))] if present else [])
 
     def value(self, feature: Feature, table: str = "") -> exp.Column:
@@ -132,7 +185,7 @@ class EventRows:
 
     def _rank(self, feature: Feature, source: str) -> exp.Expr:
         value = self.value(feature, source)
-        kept = all_of(self.conditions(feature, source, "clock", present=True))
+        kept = all_of(self.conditions(feature, source, self._clock, present=True))
         first = exp.Case().when(kept, exp.Literal.number(0)).else_(exp.Literal.number(1))
         ordering: list[exp.Expr] = [
             exp.column("occurred_at", source),
@@ -146,6 +199,22 @@ class EventRows:
 
     def _column(self, one: Property) -> str:
         return self.plan.columns[self.event][one]
+
+
+def _bound_name(bound: Duration | CalendarStart) -> str:
+    if isinstance(bound, Duration):
+        return f"ago_{bound.short}"
+    return f"{'previous' if bound.back else 'this'}_{bound.unit}"
+
+
+def _longest(starts: Iterable[Bound]) -> list[Bound]:
+    """The bounds without those that certainly lie after another one."""
+    durations = [one for one in starts if isinstance(one, Duration)]
+    return [
+        one
+        for one in starts
+        if not (isinstance(one, Duration) and any(other.is_longer(one) for other in durations))
+    ]
 
 
 def feature_type(feature: Feature) -> str:

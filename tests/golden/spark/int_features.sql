@@ -62,15 +62,22 @@ scores_totals as (
 support_tickets_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_90d,
         table__support_tickets.occurred_at,
         table__support_tickets.property_status
     from table__support_tickets
     inner join identity_graph
         on table__support_tickets.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '90' day as ago_90d
+        from clock
+    ) as moments
     where
-        table__support_tickets.occurred_at < clock.as_of
+        table__support_tickets.occurred_at < moments.as_of
+        and table__support_tickets.occurred_at >= moments.ago_90d
 ),
 
 support_tickets_totals as (
@@ -79,7 +86,7 @@ support_tickets_totals as (
         count(
             case
                 when support_tickets_rows.property_status in ('open', 'waiting')
-                and support_tickets_rows.occurred_at >= support_tickets_rows.as_of - interval '90' day
+                and support_tickets_rows.occurred_at >= support_tickets_rows.ago_90d
                 then 1
             end
         ) as support_tickets__count__where_status_open_or_57cf228f
@@ -91,7 +98,12 @@ support_tickets_totals as (
 order_completed_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_90d,
+        moments.ago_60d,
+        moments.ago_36h,
+        moments.ago_30d,
+        moments.ago_1d,
         event__order_completed.occurred_at,
         event__order_completed.property_cart_id,
         event__order_completed.property_currency,
@@ -115,8 +127,8 @@ order_completed_rows as (
         row_number() over (
             partition by identity_graph.canonical_profile_id
             order by case
-                when event__order_completed.occurred_at >= clock.as_of - interval '60' day
-                and event__order_completed.occurred_at < clock.as_of - interval '36' hour
+                when event__order_completed.occurred_at >= moments.ago_60d
+                and event__order_completed.occurred_at < moments.ago_36h
                 and event__order_completed.property_deliver_at__timestamp is not null
                 then 0
                 else 1
@@ -125,9 +137,18 @@ order_completed_rows as (
     from event__order_completed
     inner join identity_graph
         on event__order_completed.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '90' day as ago_90d,
+            clock.as_of - interval '60' day as ago_60d,
+            clock.as_of - interval '36' hour as ago_36h,
+            clock.as_of - interval '30' day as ago_30d,
+            clock.as_of - interval '1' day as ago_1d
+        from clock
+    ) as moments
     where
-        event__order_completed.occurred_at < clock.as_of
+        event__order_completed.occurred_at < moments.as_of
 ),
 
 order_completed_totals as (
@@ -139,7 +160,7 @@ order_completed_totals as (
             case
                 when order_completed_rows.property_currency = 'EUR'
                 and not coalesce(order_completed_rows.property_shipping_country = 'US', false)
-                and order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '90' day
+                and order_completed_rows.occurred_at >= order_completed_rows.ago_90d
                 then order_completed_rows.property_revenue__decimal
             end
         ) as decimal(38, 6)) as order_completed__sum_revenue__where_currency_daeabaa5,
@@ -155,8 +176,8 @@ order_completed_totals as (
         max(
             case
                 when order_completed_rows.order_completed__last_deliver_at_timestamp__60d_to_36h_rank = 1
-                and order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '60' day
-                and order_completed_rows.occurred_at < order_completed_rows.as_of - interval '36' hour
+                and order_completed_rows.occurred_at >= order_completed_rows.ago_60d
+                and order_completed_rows.occurred_at < order_completed_rows.ago_36h
                 then order_completed_rows.property_deliver_at__timestamp
             end
         ) as order_completed__last_deliver_at_timestamp__60d_to_36h,
@@ -169,13 +190,13 @@ order_completed_totals as (
         count(distinct order_completed_rows.property_store) as order_completed__unique_count_store,
         count(
             case
-                when order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '30' day
+                when order_completed_rows.occurred_at >= order_completed_rows.ago_30d
                 then 1
             end
         ) as order_completed__count__30d,
         count(
             case
-                when order_completed_rows.occurred_at < order_completed_rows.as_of - interval '30' day
+                when order_completed_rows.occurred_at < order_completed_rows.ago_30d
                 then 1
             end
         ) as order_completed__count__until_30d,
@@ -188,7 +209,7 @@ order_completed_totals as (
         ) as order_completed__count__where_products_quanti_ac70b381,
         count(
             case
-                when order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '1' day
+                when order_completed_rows.occurred_at >= order_completed_rows.ago_1d
                 then 1
             end
         ) as order_completed__count__1d
@@ -310,15 +331,25 @@ order_completed__most_frequent_store_top as (
 page_viewed_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.previous_quarter,
+        moments.this_quarter,
+        moments.this_week,
         event__page_viewed.occurred_at,
         event__page_viewed.property_page_name
     from event__page_viewed
     inner join identity_graph
         on event__page_viewed.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            date_trunc('quarter', clock.as_of) - interval '3' month as previous_quarter,
+            date_trunc('quarter', clock.as_of) as this_quarter,
+            date_trunc('week', clock.as_of) as this_week
+        from clock
+    ) as moments
     where
-        event__page_viewed.occurred_at < clock.as_of
+        event__page_viewed.occurred_at < moments.as_of
 ),
 
 page_viewed_totals as (
@@ -342,8 +373,8 @@ page_viewed__session_count_30m__previous_quarter_steps as (
         ) as previous_at
     from page_viewed_rows
     where
-        page_viewed_rows.occurred_at >= date_trunc('quarter', page_viewed_rows.as_of) - interval '3' month
-        and page_viewed_rows.occurred_at < date_trunc('quarter', page_viewed_rows.as_of)
+        page_viewed_rows.occurred_at >= page_viewed_rows.previous_quarter
+        and page_viewed_rows.occurred_at < page_viewed_rows.this_quarter
     group by
         page_viewed_rows.canonical_profile_id,
         page_viewed_rows.occurred_at
@@ -399,7 +430,7 @@ page_viewed__average_session_30m__this_week_steps as (
         ) as previous_at
     from page_viewed_rows
     where
-        page_viewed_rows.occurred_at >= date_trunc('week', page_viewed_rows.as_of)
+        page_viewed_rows.occurred_at >= page_viewed_rows.this_week
     group by
         page_viewed_rows.canonical_profile_id,
         page_viewed_rows.occurred_at
@@ -537,7 +568,10 @@ page_viewed__longest_streak_week__20260101_to_20260401_streak as (
 product_viewed_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_90d,
+        moments.ago_30d,
+        moments.ago_14d,
         event__product_viewed.occurred_at,
         event__product_viewed.property_cart_id,
         event__product_viewed.property_category,
@@ -545,9 +579,16 @@ product_viewed_rows as (
     from event__product_viewed
     inner join identity_graph
         on event__product_viewed.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '90' day as ago_90d,
+            clock.as_of - interval '30' day as ago_30d,
+            clock.as_of - interval '14' day as ago_14d
+        from clock
+    ) as moments
     where
-        event__product_viewed.occurred_at < clock.as_of
+        event__product_viewed.occurred_at < moments.as_of
 ),
 
 product_viewed_totals as (
@@ -555,28 +596,22 @@ product_viewed_totals as (
         product_viewed_rows.canonical_profile_id,
         count(
             case
-                when product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '90' day
-                and product_viewed_rows.occurred_at < product_viewed_rows.as_of - interval '30' day
+                when product_viewed_rows.occurred_at >= product_viewed_rows.ago_90d
+                and product_viewed_rows.occurred_at < product_viewed_rows.ago_30d
                 then 1
             end
         ) as product_viewed__count__90d_to_30d,
         count(
-            case
-                when product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '30' day
-                then 1
-            end
+            case when product_viewed_rows.occurred_at >= product_viewed_rows.ago_30d then 1 end
         ) as product_viewed__count__30d,
         count(
-            case
-                when product_viewed_rows.occurred_at < product_viewed_rows.as_of - interval '90' day
-                then 1
-            end
+            case when product_viewed_rows.occurred_at < product_viewed_rows.ago_90d then 1 end
         ) as product_viewed__count__until_90d,
         count(
             case
                 when product_viewed_rows.property_category in ('shoes', 'bags')
                 and product_viewed_rows.property_price__decimal > 100
-                and product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '14' day
+                and product_viewed_rows.occurred_at >= product_viewed_rows.ago_14d
                 then 1
             end
         ) as product_viewed__count__where_category_shoes_o_be80cace

@@ -34,16 +34,24 @@ clock as (
 order_completed_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_90d,
+        moments.ago_30d,
         event__order_completed.occurred_at,
         event__order_completed.property_currency,
         event__order_completed.property_revenue__decimal
     from event__order_completed
     inner join identity_graph
         on event__order_completed.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '90' day as ago_90d,
+            clock.as_of - interval '30' day as ago_30d
+        from clock
+    ) as moments
     where
-        event__order_completed.occurred_at < clock.as_of
+        event__order_completed.occurred_at < moments.as_of
 ),
 
 order_completed_totals as (
@@ -52,7 +60,7 @@ order_completed_totals as (
         count(*) as order_completed__count,
         count(
             case
-                when order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '90' day
+                when order_completed_rows.occurred_at >= order_completed_rows.ago_90d
                 then 1
             end
         ) as order_completed__count__90d,
@@ -80,7 +88,7 @@ order_completed_totals as (
         max(order_completed_rows.occurred_at) as order_completed__last_time,
         count(
             case
-                when order_completed_rows.occurred_at >= order_completed_rows.as_of - interval '30' day
+                when order_completed_rows.occurred_at >= order_completed_rows.ago_30d
                 then 1
             end
         ) as order_completed__count__30d
@@ -92,24 +100,28 @@ order_completed_totals as (
 product_added_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_30d,
         event__product_added.occurred_at
     from event__product_added
     inner join identity_graph
         on event__product_added.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '30' day as ago_30d
+        from clock
+    ) as moments
     where
-        event__product_added.occurred_at < clock.as_of
+        event__product_added.occurred_at < moments.as_of
+        and event__product_added.occurred_at >= moments.ago_30d
 ),
 
 product_added_totals as (
     select
         product_added_rows.canonical_profile_id,
         count(
-            case
-                when product_added_rows.occurred_at >= product_added_rows.as_of - interval '30' day
-                then 1
-            end
+            case when product_added_rows.occurred_at >= product_added_rows.ago_30d then 1 end
         ) as product_added__count__30d
     from product_added_rows
     group by
@@ -119,7 +131,9 @@ product_added_totals as (
 product_viewed_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
+        moments.as_of,
+        moments.ago_90d,
+        moments.ago_30d,
         event__product_viewed.occurred_at,
         event__product_viewed.property_category,
         event__product_viewed.property_price__decimal,
@@ -130,9 +144,15 @@ product_viewed_rows as (
     from event__product_viewed
     inner join identity_graph
         on event__product_viewed.identifier_id = identity_graph.identifier_id
-    cross join clock
+    cross join (
+        select
+            clock.as_of,
+            clock.as_of - interval '90' day as ago_90d,
+            clock.as_of - interval '30' day as ago_30d
+        from clock
+    ) as moments
     where
-        event__product_viewed.occurred_at < clock.as_of
+        event__product_viewed.occurred_at < moments.as_of
 ),
 
 product_viewed_totals as (
@@ -147,13 +167,10 @@ product_viewed_totals as (
         array_agg(
             distinct product_viewed_rows.property_category order by product_viewed_rows.property_category
         ) filter(where
-            product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '90' day
+            product_viewed_rows.occurred_at >= product_viewed_rows.ago_90d
             and product_viewed_rows.property_category is not null) as product_viewed__unique_list_category__90d,
         count(
-            case
-                when product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '30' day
-                then 1
-            end
+            case when product_viewed_rows.occurred_at >= product_viewed_rows.ago_30d then 1 end
         ) as product_viewed__count__30d,
         count(case when product_viewed_rows.property_price__decimal > 100 then 1 end) as product_viewed__count__where_price_greater_than_100
     from product_viewed_rows
