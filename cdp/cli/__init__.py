@@ -21,6 +21,7 @@ COMMANDS = {
     "load": "Load event files into the warehouse",
     "build": "Compile, run dbt and publish a read copy",
     "sync": "Send audiences and profiles to destinations",
+    "destination": "List, test and simulate destinations",
     "audience": "List, show and preview audiences",
     "profile": "Look at one profile",
     "identity": "Explain and examine identity",

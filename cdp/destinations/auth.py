@@ -18,11 +18,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cdp.destinations.oauth1 import oauth1_header
+from cdp.destinations.retry import TryAgain
 from cdp.destinations.template import render
 from cdp.destinations.transport import Call, Transport
 
 KINDS = ("none", "bearer", "basic", "header", "query", "oauth2", "oauth1")
 OAUTH1_KEYS = ("consumer_key", "consumer_secret", "token", "token_secret")
+_BUSY = (408, 425, 429)
 _ALGORITHMS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
 
 
@@ -72,9 +74,14 @@ class Auth:
         else:
             form["client_id"], form["client_secret"] = given["client_id"], given["client_secret"]
         assert self._transport is not None
-        response = self._transport.send(
-            Call("POST", str(given["token_url"]), headers, urlencode(form).encode())
-        )
+        call = Call("POST", str(given["token_url"]), headers, urlencode(form).encode())
+        try:
+            response = self._transport.send(call)
+        except TryAgain as error:
+            # Whatever became of this request, no row was in it.
+            raise TryAgain(error.code, may_have_arrived=False) from None
+        if response.status_code in _BUSY or response.status_code >= 500:
+            raise TryAgain(f"token_http_{response.status_code}", may_have_arrived=False)
         try:
             token = json.loads(response.content)
         except ValueError:

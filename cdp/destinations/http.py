@@ -25,7 +25,6 @@ from cdp.destinations.delivery import (
     Batch,
     Outcome,
     Refused,
-    Stop,
     Target,
 )
 from cdp.destinations.limits import RateLimits
@@ -46,6 +45,7 @@ from cdp.destinations.retry import LONGEST_RETRY_AFTER_S, TryAgain, call_with_re
 from cdp.destinations.rows import Row, Shaper, batch_scope
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
+from cdp.destinations.stops import quota_exhausted, stop_for, unavailable
 from cdp.destinations.transport import (
     BadAddress,
     Call,
@@ -150,7 +150,11 @@ class HttpDriver:
             is_fine = status in ping.ok and (rule is None or rule.then == "ok")
             return status if is_fine else -status
 
-        return int(self._tried(once))
+        return self._tried(once, stop_when=lambda: True)
+
+    def log_in(self) -> None:
+        """Get a token where one is needed. Raises Stop and TryAgain."""
+        self._tried(self._auth.prepare, stop_when=lambda: True)
 
     def _filled(self, operation: Operation) -> Operation:
         """The operation with the names in its paths filled in, such as the key's."""
@@ -301,35 +305,8 @@ class HttpDriver:
 
         try:
             return call_with_retries(with_token, self._http.retry, self._sleep, stop_when)
-        except FatalReply as error:
-            raise self._stop(
-                "destination-refused",
-                f"refused the run with status {error.status}",
-                "check its address and its credentials",
-                error.code,
-            ) from None
-        except TokenRefused as error:
-            raise self._stop(
-                "token-refused",
-                f"gave no token (status {error.status})",
-                "check the client's id, its secret and the refresh token; they may be revoked",
-                "token",
-            ) from None
-        except BadAddress:
-            raise self._stop(
-                "destination-misconfigured",
-                "has an address or a header that cannot be sent",
-                "check its url and the values of its secrets",
-                "bad_request",
-            ) from None
-        except RedirectRefused as error:
-            raise self._stop(
-                "redirect-refused",
-                f"answered with a redirect ({error.status}) that is not followed",
-                "redirects to another host would carry the data and the secrets there; "
-                "configure the final address",
-                "redirect",
-            ) from None
+        except (FatalReply, TokenRefused, BadAddress, RedirectRefused) as error:
+            raise stop_for(error, self._name) from None
 
     def _call(self, request: Request, rows: list[Row], scope: dict[str, Any], key: str) -> Call:
         """One request, complete; a token is got where there is none."""
@@ -346,12 +323,7 @@ class HttpDriver:
     def _wait_for_turn(self, rows: int) -> None:
         wait = self._limits.reserve(rows)
         if wait > LONGEST_RETRY_AFTER_S:
-            raise self._stop(
-                "quota-exhausted",
-                f"allows no further request for {wait / 60:,.0f} minutes",
-                "run the sync again then; nothing is lost",
-                "quota",
-            )
+            raise quota_exhausted(self._name, wait)
         if wait > 0:
             self._sleep(wait)
 
@@ -359,18 +331,8 @@ class HttpDriver:
         """The outcome for each row; the third failure in a row stops the run."""
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= GIVE_UP_AFTER:
-            raise Stop(
-                "destination-unavailable",
-                f"destination '{self._name}' failed {GIVE_UP_AFTER} batches in a row, "
-                f"the last with {outcome.code}, after {self._http.retry.attempts} tries each",
-                "run the sync again when the destination is back; nothing is lost",
-                outcome,
-            )
+            raise unavailable(self._name, GIVE_UP_AFTER, self._http.retry.attempts, outcome)
         return [outcome] * count
-
-    def _stop(self, slug: str, what: str, help: str, code: str) -> Stop:
-        message = f"destination '{self._name}' {what}"
-        return Stop(slug, message, help, Outcome(RETRY, code, what))
 
 
 def _too_large(rows: int, most: int) -> Outcomes | Refused:

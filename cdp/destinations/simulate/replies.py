@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cdp.destinations.manifest.objects import Lookup, Operation
@@ -37,7 +38,8 @@ def success(
         return operation.sample_status, {}, str(sample).encode()
     body: dict[str, Any] = dict(sample or {})
     if operation.remote_id is not None:
-        _put_ids(body, operation.remote_id, rows, refused)
+        where = operation.remote_id
+        _put_ids(body, replace(where, match=str(render(where.match, scope))), rows, refused)
     shapes = [one for one in operation.results if not one.statuses or refused]
     for shape in shapes[:1] if refused else shapes:
         _put_results(body, shape, rows, refused)

@@ -152,7 +152,11 @@ class Simulator:
         # A look-up shows less of where it is than the write after it.
         is_write = match.route.part != "lookup"
         place = self.place(match.route.object.name, match.options, make=is_write)
-        scope = {"options": match.options, "settings": self.settings or {}, "token": {}}
+        scope = {
+            "options": match.options,
+            "settings": self.settings or {},
+            "key": _key_scope(match),
+        }
         if match.route.part == "lookup":
             return self._look_up(match, place)
         people = {issued: key for key, issued in self.directory.items()}

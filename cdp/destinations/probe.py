@@ -1,0 +1,95 @@
+"""`cdp destination test`: does a destination answer, with these credentials, without writing?
+
+Owns the harmless request that a manifest names, and what its absence means.
+Nothing is ever written at a destination.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from cdp.destinations.delivery import Stop, Target
+from cdp.destinations.manifest import Http
+from cdp.destinations.retry import TryAgain
+from cdp.destinations.secrets import resolve_settings
+from cdp.destinations.spec import Destination
+from cdp.errors import RunError, TransientError
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a test found; `was_asked` is false where nothing can be asked without writing."""
+
+    destination: str
+    was_asked: bool
+    detail: str
+
+
+def probe(
+    destination: Destination, project_folder: Path, transport: httpx.BaseTransport | None = None
+) -> Probe:
+    """Test a configured destination.
+
+    Raises RunError for a missing secret, and when the destination says no or nothing.
+    """
+    http = destination.manifest.http
+    if http is None:
+        return _probe_folder(destination, project_folder)
+    try:
+        return _probe_http(destination, http, transport)
+    except Stop as stop:
+        raise RunError(
+            stop.slug, stop.message, location=destination.location, help=stop.help
+        ) from None
+    except TryAgain as error:
+        raise TransientError(
+            "destination-unavailable",
+            f"destination '{destination.name}' did not answer ({error.code})",
+            location=destination.location,
+            help="try again; check its address, and whether this machine may reach it",
+        ) from None
+
+
+def _probe_http(
+    destination: Destination, http: Http, transport: httpx.BaseTransport | None
+) -> Probe:
+    from cdp.destinations.http import HttpDriver
+
+    target = Target(next(iter(http.objects)))
+    driver = HttpDriver(destination, target, transport=transport)
+    try:
+        if http.ping is None:
+            driver.log_in()
+            return Probe(
+                destination.name,
+                False,
+                "its settings are complete; it has no request that would change nothing",
+            )
+        status = driver.ping()
+    finally:
+        driver.close()
+    if status > 0:
+        return Probe(destination.name, True, f"it answers (status {status})")
+    raise RunError(
+        "destination-refused",
+        f"destination '{destination.name}' refused its test request with status {-status}",
+        location=destination.location,
+        help="check its address and its credentials",
+    )
+
+
+def _probe_folder(destination: Destination, project_folder: Path) -> Probe:
+    folder = project_folder / str(resolve_settings(destination)["path"])
+    nearest = next(one for one in (folder, *folder.parents) if one.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise RunError(
+            "destination-unwritable",
+            f"destination '{destination.name}' cannot be written to: {folder}",
+            location=destination.location,
+            help="check that the folder exists, may be written to and has space",
+        )
+    return Probe(destination.name, True, "the folder can be written to")
