@@ -28,6 +28,7 @@ from cdp.profiles.spec import TraitRules, check_trait_rules, read_trait_rules
 from cdp.project import Project
 from cdp.records.check import check_record_sources
 from cdp.records.spec import FILE, RecordSource, read_record_sources
+from cdp.support import check_dialects
 from cdp.syncs.check import check_syncs
 from cdp.syncs.spec import Sync, read_sync
 from cdp.traits.check import check_tables, checked_traits
@@ -100,6 +101,7 @@ def load_catalogue(project: Project) -> Catalogue:
     check_overrides(catalogue.overrides, (one.name for one in catalogue.identity.types), problems)
     check_audiences(catalogue, problems)
     catalogue = replace(catalogue, audiences=_frozen(resolved_audiences(catalogue, problems)))
+    check_dialects(catalogue, project, problems)
     check_syncs(catalogue, problems)
     if not any(one.location and one.location.path == sources for one in known):
         records_too = {*catalogue.sources, *(one.name for one in catalogue.record_sources)}

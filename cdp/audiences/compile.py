@@ -39,6 +39,7 @@ from cdp.sql.events import read_operand
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.operators import OPERATORS
 from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, operator_test
+from cdp.sql.queries import joined, relation
 from cdp.traits import feature_table
 from cdp.traits.compile import trait_value
 from cdp.traits.spec import Trait
@@ -96,13 +97,13 @@ def compile_audience(audience: Audience, plan: AudiencePlan) -> GeneratedModel:
 
 def audience_query(audience: Audience, plan: AudiencePlan, dialect: str) -> exp.Select:
     """Members of an audience, from tables named as the imports of its view are."""
-    query = select(exp.column(_PROFILE, _TABLE)).from_(_TABLE)
+    query = select(exp.column(_PROFILE, _TABLE)).from_(relation(_TABLE), copy=False)
     for name in used_tables(audience):
         same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, name))
-        query = query.join(name, on=same, join_type="inner", copy=False)
+        joined(query, name, same, "inner")
     for name in used_audiences(audience):
         same = exp.column(_PROFILE, _TABLE).eq(exp.column(_PROFILE, model_name(name)))
-        query = query.join(model_name(name), on=same, join_type="left", copy=False)
+        joined(query, model_name(name), same, "left")
     if not audience.include_anonymous:
         query = query.where(exp.Not(this=exp.column("is_anonymous", _TABLE)))
     return query.where(_Compiler(plan, dialect).predicate(audience.who), copy=False)
@@ -220,7 +221,9 @@ def _members(audiences: Sequence[Audience]) -> GeneratedModel:
             )
             for one in audiences
         ]
-        nobody = select(_name("", dialect), exp.column(_PROFILE, _TABLE)).from_(_TABLE)
+        nobody = select(_name("", dialect), exp.column(_PROFILE, _TABLE)).from_(
+            relation(_TABLE), copy=False
+        )
         return _union(rows, nobody.where(exp.false()))
 
     return GeneratedModel(

@@ -15,6 +15,7 @@ from cdp.features import FeaturePlan
 from cdp.sql.events import EventQuery, Filter, Operand, Property
 from cdp.sql.filters import StepValue, TraitValue
 from cdp.sql.predicates import in_window, operator_test
+from cdp.sql.queries import joined, relation
 
 BASE = "considered"
 """The CTE of the profiles whose conditions are computed, the only one that says which."""
@@ -70,13 +71,11 @@ class ConditionRows:
             exp.column("identifier_id", "identity_graph")
         )
         same = exp.column(PROFILE, "identity_graph").eq(exp.column(PROFILE, BASE))
-        return (
-            select(*columns)
-            .from_(source, copy=False)
-            .join("identity_graph", on=owned, join_type="inner", copy=False)
-            .join(BASE, on=same, join_type="inner", copy=False)
-            .where(exp.column("occurred_at", source) < exp.column("as_of", BASE), copy=False)
-        )
+        query = select(*columns).from_(relation(source), copy=False)
+        joined(query, "identity_graph", owned, "inner")
+        joined(query, BASE, same, "inner")
+        before = exp.column("occurred_at", source) < exp.column("as_of", BASE)
+        return query.where(before, copy=False)
 
     def property(self, event: str, one: Property) -> exp.Column:
         """A property as a column of the event's rows."""

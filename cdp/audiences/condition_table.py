@@ -29,6 +29,7 @@ from cdp.sql.engines import elapsed
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.names import unique_names
 from cdp.sql.predicates import all_of, bound_at, in_window
+from cdp.sql.queries import joined, relation, with_ctes
 from cdp.sql.types import BOOLEAN, INTEGER
 from cdp.sql.windows import Periods
 from cdp.traits.compile import trait_value
@@ -128,13 +129,11 @@ def _query(plan: AudiencePlan, dialect: str) -> exp.Query:
 
 def _joined(columns: list[exp.Expr], tables: list[str], ctes: list[Cte]) -> exp.Select:
     """One row a considered profile."""
-    final = select(exp.column(PROFILE, BASE), *columns).from_(BASE, copy=False)
+    final = select(exp.column(PROFILE, BASE), *columns).from_(relation(BASE), copy=False)
     for name in tables:
         same = exp.column(PROFILE, BASE).eq(exp.column(PROFILE, name))
-        final = final.join(name, on=same, join_type="left", copy=False)
-    for name, tree in ctes:
-        final = final.with_(name, as_=tree, copy=False)
-    return final
+        joined(final, name, same, "left")
+    return with_ctes(final, ctes)
 
 
 def _considered(plan: AudiencePlan, traits: Mapping[str, str], dialect: str) -> exp.Select:
@@ -145,7 +144,7 @@ def _considered(plan: AudiencePlan, traits: Mapping[str, str], dialect: str) -> 
         for name, column in traits.items()
     ]
     columns = [exp.column(PROFILE, FEATURES), exp.column("as_of", FEATURES), *values]
-    return select(*columns).from_(FEATURES, copy=False)
+    return select(*columns).from_(relation(FEATURES), copy=False)
 
 
 def _totals(rows: ConditionRows, measures: Mapping[Measure, str]) -> exp.Select:
@@ -155,7 +154,11 @@ def _totals(rows: ConditionRows, measures: Mapping[Measure, str]) -> exp.Select:
     assert not isinstance(first, Sequence)
     table = rows.name(first.query.event)
     owner = exp.column(PROFILE, table)
-    return select(owner, *columns).from_(table, copy=False).group_by(owner.copy(), copy=False)
+    return (
+        select(owner, *columns)
+        .from_(relation(table), copy=False)
+        .group_by(owner.copy(), copy=False)
+    )
 
 
 def _total(measure: Measure, rows: ConditionRows) -> exp.Expr:

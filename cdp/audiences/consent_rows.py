@@ -12,6 +12,7 @@ from sqlglot import exp, select
 
 from cdp.audiences.condition_rows import BASE, PROFILE, Cte
 from cdp.sql.predicates import is_missing, is_present
+from cdp.sql.queries import joined, relation
 
 SOURCE, OWNERS, GRAPH = "int_profiles__consents", "int_identity__event_owners", "identity_graph"
 _ROWS, NAME = "consent_rows", "consent_totals"
@@ -21,7 +22,11 @@ def consent_ctes(consents: Mapping[str, str]) -> list[Cte]:
     """The CTEs; the last has one row a profile and a column a category: null for never said."""
     owner = exp.column(PROFILE, _ROWS)
     columns = [_status(category).as_(name) for category, name in consents.items()]
-    totals = select(owner, *columns).from_(_ROWS, copy=False).group_by(owner.copy(), copy=False)
+    totals = (
+        select(owner, *columns)
+        .from_(relation(_ROWS), copy=False)
+        .group_by(owner.copy(), copy=False)
+    )
     return [(_ROWS, _rows(list(consents))), (NAME, totals)]
 
 
@@ -31,18 +36,14 @@ def _rows(categories: list[str]) -> exp.Select:
 
     wanted = [exp.Literal.string(one) for one in categories]
     names = ("category", "is_granted", "occurred_at")
-    return (
-        select(exp.column(PROFILE, BASE), *(exp.column(one, SOURCE) for one in names))
-        .from_(SOURCE, copy=False)
-        .join(OWNERS, on=same("event_id", SOURCE, OWNERS), join_type="inner", copy=False)
-        .join(GRAPH, on=same("identifier_id", OWNERS, GRAPH), join_type="inner", copy=False)
-        .join(BASE, on=same(PROFILE, GRAPH, BASE), join_type="inner", copy=False)
-        .where(
-            exp.In(this=exp.column("category", SOURCE), expressions=wanted),
-            exp.column("occurred_at", SOURCE) < exp.column("as_of", BASE),
-            copy=False,
-        )
-    )
+    columns = (exp.column(one, SOURCE) for one in names)
+    query = select(exp.column(PROFILE, BASE), *columns).from_(relation(SOURCE), copy=False)
+    joined(query, OWNERS, same("event_id", SOURCE, OWNERS), "inner")
+    joined(query, GRAPH, same("identifier_id", OWNERS, GRAPH), "inner")
+    joined(query, BASE, same(PROFILE, GRAPH, BASE), "inner")
+    about = exp.In(this=exp.column("category", SOURCE), expressions=wanted)
+    before = exp.column("occurred_at", SOURCE) < exp.column("as_of", BASE)
+    return query.where(about, before, copy=False)
 
 
 def _status(category: str) -> exp.Expr:

@@ -14,6 +14,7 @@ from cdp.audiences.plan import OF, RANKINGS, AudiencePlan
 from cdp.sql.engines import share_hash
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.predicates import is_present
+from cdp.sql.queries import relation, with_ctes
 from cdp.sql.types import INTEGER
 from cdp.traits.compile import trait_value
 from cdp.traits.event_rows import number
@@ -59,12 +60,13 @@ def _query(plan: AudiencePlan, dialect: str) -> exp.Query:
             _value(ranking, plan, dialect).as_(name),
             _part(ranking, plan, dialect).as_(f"{name}_part"),
         ]
-    ranked = select(*columns).from_(FEATURES, copy=False)
+    ranked = select(*columns).from_(relation(FEATURES), copy=False)
     places: list[exp.Expr] = [exp.column(_PROFILE, _RANKED)]
     for ranking, name in plan.rankings.items():
         place, of = _place(ranking, names[ranking], dialect)
         places += [place.as_(name), of.as_(name + OF)]
-    return select(*places).from_(_RANKED, copy=False).with_(_RANKED, as_=ranked, copy=False)
+    final = select(*places).from_(relation(_RANKED), copy=False)
+    return with_ctes(final, [(_RANKED, ranked)])
 
 
 def _value(ranking: Ranking, plan: AudiencePlan, dialect: str) -> exp.Expr:

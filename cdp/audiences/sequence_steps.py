@@ -18,6 +18,7 @@ from cdp.sql.events import Property
 from cdp.sql.filters import COUNTS, StepValue
 from cdp.sql.names import digest, fitted
 from cdp.sql.predicates import all_of, any_of, is_missing, is_present, shifted
+from cdp.sql.queries import joined, relation
 from cdp.traits.event_rows import number
 
 _FIRST = "first_event_id"
@@ -68,7 +69,9 @@ class _Steps:
         last = ctes[-1][0]
         owner = exp.column(PROFILE, last)
         distinct = exp.Distinct(expressions=[exp.column(_FIRST, last)])
-        total = select(owner, exp.Count(this=distinct).as_(self.name)).from_(last, copy=False)
+        total = select(owner, exp.Count(this=distinct).as_(self.name)).from_(
+            relation(last), copy=False
+        )
         ctes.append((f"{self.base}_found", total.group_by(owner.copy(), copy=False)))
         return ctes
 
@@ -86,28 +89,22 @@ class _Steps:
             exp.column("event_id", table).as_(_FIRST),
             *self._kept(0, 0, ""),
         ]
-        query = select(*columns).from_(table, copy=False)
+        query = select(*columns).from_(relation(table), copy=False)
         return query.where(all_of(tests), copy=False) if tests else query
 
     def _found(self, place: int) -> exp.Select:
         """The state with the events of a step that finds one: each is a way of its own."""
         move, state = self.moves[place], self._cte(place)
         table = self.rows.name(move.step.query.event)
-        return (
-            self._states(place, move.number)
-            .from_(state, copy=False)
-            .join(table, on=self._joins(place), join_type="inner", copy=False)
-        )
+        query = self._states(place, move.number).from_(relation(state), copy=False)
+        return joined(query, table, self._joins(place), "inner")
 
     def _counted(self, place: int) -> exp.Select:
         """The state without the ways after which a step counts too many events, or too few."""
         move, state = self.moves[place], self._cte(place)
         step, table = move.step, self.rows.name(move.step.query.event)
-        query = (
-            self._states(place, None)
-            .from_(state, copy=False)
-            .join(table, on=self._joins(place), join_type="left", copy=False)
-        )
+        query = self._states(place, None).from_(relation(state), copy=False)
+        joined(query, table, self._joins(place), "left")
         over = self._is_over(move, state)
         if over is not None:
             query = query.where(over, copy=False)

@@ -25,7 +25,10 @@ ELEMENTS = "elements"
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator. `when_missing` is its result where the trait or property has no value."""
+    """One operator. `when_missing` is its result where the trait or property has no value.
+
+    `lacking` are the dialects that cannot do it: a definition that uses it there is refused.
+    """
 
     name: str
     takes: str
@@ -33,6 +36,7 @@ class Operator:
     when_missing: bool | None
     meaning: str
     on_properties: bool = True
+    lacking: tuple[str, ...] = ()
 
 
 _TEXTUAL = (STRING, LIST)
@@ -60,3 +64,10 @@ _TABLE = (
 )
 OPERATORS = {operator.name: operator for operator in _TABLE}
 PROPERTY_OPERATORS = {name: one for name, one in OPERATORS.items() if one.on_properties}
+# The dialects that cannot look at the elements of a list: none.
+_WITHOUT_ELEMENTS: tuple[str, ...] = ()
+
+
+def lacking(name: str) -> tuple[str, ...]:
+    """The dialects that cannot do an operator, or look at elements."""
+    return _WITHOUT_ELEMENTS if name == ELEMENTS else OPERATORS[name].lacking
