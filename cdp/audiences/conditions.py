@@ -238,3 +238,16 @@ def measured(measure: Measure) -> list[Read]:
 def compared_traits(query: EventQuery) -> list[str]:
     """The traits of the profile that filters compare with."""
     return [one.value.name for one in query.filters if isinstance(one.value, TraitValue)]
+
+
+def used_traits(leaf: Leaf) -> list[str]:
+    """The traits that a leaf reads: those that it tests, compares with, or orders by."""
+    if isinstance(leaf, TraitTest):
+        value = leaf.value.value
+        referred = value.get("trait") if isinstance(value, dict) else None
+        return [leaf.trait, *([str(referred.value)] if referred is not None else [])]
+    if isinstance(leaf, Top):
+        return [leaf.trait]
+    if isinstance(leaf, Split):
+        return [leaf.by] if leaf.by else []
+    return [name for query, _ in queries(leaf) for name in compared_traits(query)]

@@ -93,17 +93,27 @@ class _Steps:
         return query.where(all_of(tests), copy=False) if tests else query
 
     def _found(self, place: int) -> exp.Select:
-        """The state with the events of a step that finds one: each is a way of its own."""
+        """The state with the events of a step that finds one: each is a way of its own.
+
+        Unless one event serves whatever follows at least as well as all others: then the
+        earliest, or the latest, is kept alone.
+        """
         move, state = self.moves[place], self._cte(place)
         table = self.rows.name(move.step.query.event)
-        query = self._states(place, move.number).from_(relation(state), copy=False)
-        return joined(query, table, self._joins(place), "inner")
+        best = _best(self.moves[place + 1 :], move.number)
+        query = self._states(place, move.number, best).from_(relation(state), copy=False)
+        joined(query, table, self._joins(place), "inner")
+        if best is None or _at(move.number) not in self._carried(place + 1):
+            return query.distinct(copy=False)
+        kept = [one.this if isinstance(one, exp.Alias) else one for one in query.expressions]
+        keys = [one.copy() for one in kept if not isinstance(one, best)]
+        return query.group_by(*keys, copy=False)
 
     def _counted(self, place: int) -> exp.Select:
         """The state without the ways after which a step counts too many events, or too few."""
         move, state = self.moves[place], self._cte(place)
         step, table = move.step, self.rows.name(move.step.query.event)
-        query = self._states(place, None).from_(relation(state), copy=False)
+        query = self._states(place, None).from_(relation(state), copy=False).distinct(copy=False)
         joined(query, table, self._joins(place), "left")
         over = self._is_over(move, state)
         if over is not None:
@@ -117,11 +127,13 @@ class _Steps:
         holds = compare(this=exp.Count(this=found), expression=number(step.count))
         return query.group_by(*columns, copy=False).having(holds, copy=False)
 
-    def _states(self, place: int, found: int | None) -> exp.Select:
-        """The columns of the next state; `found` is the step whose event joins it."""
+    def _states(
+        self, place: int, found: int | None, best: type[exp.AggFunc] | None = None
+    ) -> exp.Select:
+        """The columns of the next state; `found` is the step whose event, or best event, joins."""
         state = self._cte(place)
         columns = [exp.column(one, state) for one in (PROFILE, "as_of", _FIRST)]
-        return select(*columns, *self._kept(place + 1, found, state)).distinct()
+        return select(*columns, *self._kept(place + 1, found, state, best))
 
     def _joins(self, place: int) -> exp.Expr:
         """Which events of a step go with a state."""
@@ -187,12 +199,19 @@ class _Steps:
             )
         return list(found)
 
-    def _kept(self, place: int, found: int | None, state: str) -> list[exp.Expr]:
+    def _kept(
+        self,
+        place: int,
+        found: int | None,
+        state: str,
+        best: type[exp.AggFunc] | None = None,
+    ) -> list[exp.Expr]:
         """The carried columns: of the event just found, or of the state before."""
         fresh: dict[str, exp.Expr] = {}
         if found is not None:
             event = self.sequence.steps[found].query.event
-            fresh[_at(found)] = exp.column("occurred_at", self.rows.name(event))
+            moment: exp.Expr = exp.column("occurred_at", self.rows.name(event))
+            fresh[_at(found)] = best(this=moment) if best is not None else moment
             for one in self.sequence.properties(found):
                 fresh[self._value(found, one)] = self.rows.property(event, one)
         return [
@@ -203,6 +222,31 @@ class _Steps:
 
 def _at(step: int) -> str:
     return f"step_{step + 1}_at"
+
+
+def _best(moves: Items[_Move], step: int) -> type[exp.AggFunc] | None:
+    """Min or Max, when of a step's events the earliest or the latest allows most of what follows.
+
+    None when some later move is better served by an earlier event and another by a later one.
+    """
+    wishes = {one for move in moves for one in _wishes(move, step)}
+    return wishes.pop() if len(wishes) == 1 else None
+
+
+def _wishes(move: _Move, step: int) -> list[type[exp.AggFunc]]:
+    """Which event of a step a later move prefers: `after` begins what it looks at, the others end.
+
+    A move that finds an event, or wants enough of them, prefers a long time to look at; one that
+    wants none, or not too many, a short one that is over soon.
+    """
+    begins = move.after == step
+    ends = move.before == step or any(one.step == step for one in move.step.within)
+    counts = (move.step.comparison, move.step.count)
+    if counts[0] == "exactly" and counts[1]:
+        return [exp.Min, exp.Max] if begins or ends else []
+    wants_long = counts[0] in ("", "at_least")
+    first, last = (exp.Min, exp.Max) if wants_long else (exp.Max, exp.Min)
+    return [*([first] if begins else []), *([last] if ends else [])]
 
 
 def _moves(sequence: Sequence) -> list[_Move]:

@@ -27,10 +27,10 @@ def compile_project(project: Project) -> None:
 
 
 def _explain(project: Project, output_format: str | None) -> None:
+    from cdp.audiences.explain import explain
     from cdp.catalogue import load_catalogue
-    from cdp.traits.explain import explain_features
 
-    found = explain_features(load_catalogue(project))
+    found = explain(load_catalogue(project))
     rows = [
         (one.feature, one.reads, one.work, len(one.used_by), ", ".join(one.used_by))
         for one in found.uses

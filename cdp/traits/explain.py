@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cdp.audiences.conditions import Did, TraitTest, leaves
+from cdp.audiences.conditions import Did, leaves, used_traits
 from cdp.audiences.spec import Audience
 from cdp.features import (
     Feature,
@@ -90,8 +90,8 @@ def _of_audience(audience: Audience, plan: FeaturePlan) -> Iterator[Feature | Pr
     for leaf in leaves(audience.who):
         if isinstance(leaf, Did):
             yield did_feature(leaf)
-        elif isinstance(leaf, TraitTest):
-            yield from _of_trait(plan.traits[leaf.trait], plan)
+        for name in used_traits(leaf):
+            yield from _of_trait(plan.traits[name], plan)
 
 
 def _use(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -44,6 +45,40 @@ def test_a_batch_of_audiences_has_the_members_that_the_oracle_says(
     seed: int, tmp_path: Path
 ) -> None:
     check(seed, tmp_path)
+
+
+def test_negation_divides_the_eligible_and_the_order_of_clauses_says_nothing(
+    tmp_path: Path,
+) -> None:
+    batch = Batch(50, 60)
+    plain = [{**one, "below": []} for one in batch.audiences]
+    opposite = [{**one, "name": f"not_{one['name']}", "who": {"not": one["who"]}} for one in plain]
+    turned = [
+        {**one, "name": f"turned_{one['name']}", "who": shuffled(one["who"], batch.random)}
+        for one in plain
+    ]
+    batch.audiences = [*plain, *opposite, *turned]
+    trees, members = run(batch, tmp_path)
+    for one in plain:
+        eligible = {
+            stub_warehouse.identifier(profile.id)
+            for profile in trees.world.profiles.values()
+            if one["include_anonymous"] or not profile.is_anonymous
+        }
+        name = one["name"]
+        assert members[f"turned_{name}"] == members[name], one
+        assert members[f"not_{name}"] == eligible - members[name], one
+    assert sum(map(len, members.values())) > 0
+
+
+def shuffled(tree: Any, random: Random) -> Any:
+    """A condition with the parts of its groups, and its filters, in another order."""
+    if isinstance(tree, dict):
+        mixed = {key: shuffled(value, random) for key, value in tree.items()}
+        for key in {"all", "any", "where"} & set(mixed):
+            mixed[key] = random.sample(mixed[key], len(mixed[key]))
+        return mixed
+    return [shuffled(one, random) for one in tree] if isinstance(tree, list) else tree
 
 
 @pytest.mark.slow

@@ -265,6 +265,58 @@ sequence_5779ced3_found as (
         sequence_5779ced3_step_5.canonical_profile_id
 ),
 
+sequence_bd3ea0bd_step_1 as (
+    select
+        product_viewed_rows.canonical_profile_id,
+        product_viewed_rows.as_of,
+        product_viewed_rows.event_id as first_event_id,
+        product_viewed_rows.occurred_at as step_1_at
+    from product_viewed_rows
+),
+
+sequence_bd3ea0bd_step_2 as (
+    select
+        sequence_bd3ea0bd_step_1.canonical_profile_id,
+        sequence_bd3ea0bd_step_1.as_of,
+        sequence_bd3ea0bd_step_1.first_event_id,
+        min(product_added_rows.occurred_at) as step_2_at
+    from sequence_bd3ea0bd_step_1
+    inner join product_added_rows
+        on sequence_bd3ea0bd_step_1.canonical_profile_id = product_added_rows.canonical_profile_id
+        and product_added_rows.occurred_at > sequence_bd3ea0bd_step_1.step_1_at
+    group by
+        sequence_bd3ea0bd_step_1.canonical_profile_id,
+        sequence_bd3ea0bd_step_1.as_of,
+        sequence_bd3ea0bd_step_1.first_event_id
+),
+
+sequence_bd3ea0bd_step_3 as (
+    select distinct
+        sequence_bd3ea0bd_step_2.canonical_profile_id,
+        sequence_bd3ea0bd_step_2.as_of,
+        sequence_bd3ea0bd_step_2.first_event_id
+    from sequence_bd3ea0bd_step_2
+    left join order_completed_rows
+        on sequence_bd3ea0bd_step_2.canonical_profile_id = order_completed_rows.canonical_profile_id
+        and order_completed_rows.occurred_at > sequence_bd3ea0bd_step_2.step_2_at
+    group by
+        sequence_bd3ea0bd_step_2.canonical_profile_id,
+        sequence_bd3ea0bd_step_2.as_of,
+        sequence_bd3ea0bd_step_2.first_event_id,
+        sequence_bd3ea0bd_step_2.step_2_at
+    having
+        count(order_completed_rows.event_id) >= 2
+),
+
+sequence_bd3ea0bd_found as (
+    select
+        sequence_bd3ea0bd_step_3.canonical_profile_id,
+        count(distinct sequence_bd3ea0bd_step_3.first_event_id) as product_viewed__then__product_added__then__order_completed
+    from sequence_bd3ea0bd_step_3
+    group by
+        sequence_bd3ea0bd_step_3.canonical_profile_id
+),
+
 consent_rows as (
     select
         considered.canonical_profile_id,
@@ -373,6 +425,10 @@ select
         sequence_5779ced3_found.product_viewed__then__product_added__then__not__pro_f26e9186,
         0
     ) as product_viewed__then__product_added__then__not__pro_f26e9186,
+    coalesce(
+        sequence_bd3ea0bd_found.product_viewed__then__product_added__then__order_completed,
+        0
+    ) as product_viewed__then__product_added__then__order_completed,
     consent_totals.consent__marketing,
     consent_totals.consent__it_s_ads
 from considered
@@ -382,6 +438,8 @@ left join product_viewed_totals
     on considered.canonical_profile_id = product_viewed_totals.canonical_profile_id
 left join sequence_5779ced3_found
     on considered.canonical_profile_id = sequence_5779ced3_found.canonical_profile_id
+left join sequence_bd3ea0bd_found
+    on considered.canonical_profile_id = sequence_bd3ea0bd_found.canonical_profile_id
 left join consent_totals
     on considered.canonical_profile_id = consent_totals.canonical_profile_id
 {% endraw %}
