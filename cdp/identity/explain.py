@@ -28,11 +28,12 @@ KEPT_APART = "on one event, kept apart"
 OTHER_TYPE = "same value, another type"
 OTHER_SPELLING = "same but for case, spaces and signs"
 _TABLES = {
-    "public": ("identity_graph", "identity_decisions"),
+    "public": ("identity_graph", "identity_decisions", "identity_overrides"),
     "internal": (
         "int_identity__event_identifiers",
         "int_identity__edges",
         "int_identity__evidence",
+        "int_identity__links",
     ),
 }
 
@@ -52,7 +53,8 @@ class Hop:
     """One step between two identifiers, and the earliest message that is its evidence.
 
     `events` is how many carry both; `is_bridge` that nothing else would keep them together.
-    A hop without a message is a look-alike, or was made by something other than an event.
+    An override is evidence too, with its override_id as the message. A hop without a message
+    is a look-alike.
     """
 
     one: Identifier
@@ -201,9 +203,9 @@ class _Reader:
         people = {row[0]: Identifier(*row) for row in self._rows(_IDENTIFIERS, [keys])}
         hops = []
         for one, other, cut in steps:
-            found = self._rows(_EVIDENCE, [one, other])
-            source, message_id, at, events = found[0] if found else (None, None, None, 0)
-            said = rule if found else "joined by a rule, without an event"
+            found = self._rows(_EVIDENCE, [one, other] * 3)
+            source, message_id, at, events, link = found[0] if found else (*[None] * 3, 0, None)
+            said = (link or rule) if found else "joined by a rule, without an event"
             hops.append(Hop(people[one], people[other], said, source, message_id, at, events, cut))
         return hops
 
@@ -291,16 +293,38 @@ group by found.owner_id, found.identifier_id
 order by 1, 2
 """
 _EVIDENCE = """
+with
+
+proofs as (
+    select
+        events.source,
+        events.message_id,
+        events.occurred_at,
+        case when 'link' in (one.dropped_reason, other.dropped_reason) then 'alias call' end as rule
+    from {internal}.int_identity__event_identifiers as one
+    inner join {internal}.int_identity__event_identifiers as other on one.event_id = other.event_id
+    inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
+    where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
+    union all
+    select
+        'identity_overrides' as source,
+        cast(overrides.override_id as varchar) as message_id,
+        links.occurred_at,
+        'override: ' || overrides.reason as rule
+    from {internal}.int_identity__links as links
+    inner join {public}.identity_overrides as overrides on links.event_id = overrides.override_id
+    where least(links.source_id, links.target_id) = least(cast(? as uuid), cast(? as uuid))
+        and greatest(links.source_id, links.target_id) = greatest(cast(? as uuid), cast(? as uuid))
+)
+
 select
-    events.source,
-    events.message_id,
-    nullif(events.occurred_at, cast('9999-12-31' as timestamp)),
-    count(*) over () as event_count
-from {internal}.int_identity__event_identifiers as one
-inner join {internal}.int_identity__event_identifiers as other on one.event_id = other.event_id
-inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
-where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
-order by events.occurred_at, events.source, events.message_id
+    proofs.source,
+    proofs.message_id,
+    nullif(proofs.occurred_at, cast('9999-12-31' as timestamp)),
+    count(*) over () as event_count,
+    proofs.rule
+from proofs
+order by proofs.occurred_at, proofs.source, proofs.message_id
 limit 1
 """
 _DECISION = """

@@ -211,13 +211,19 @@ def test_a_chain_that_the_rules_cut_is_shown_with_the_cut(built: Built) -> None:
     ]
 
 
-def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
-    """A second user id on one cookie is over the limit; a third makes the tablet shared."""
+def test_the_rule_behind_a_hop_is_named(tmp_path: Path) -> None:
+    """A second user id on one cookie is over the limit; a third makes the tablet shared; an
+    alias call and an override join what no other message joins.
+    """
     project = new_project(tmp_path / "shop")
     (project.definitions / "identity.yml").write_text(
         RULES.replace(
             "paths: [anonymousId]", "paths: [anonymousId], shared: {with: user_id, more_than: 2}"
         ).replace("paths: [userId], limit: {count: 1000000}", "paths: [userId]")
+    )
+    (project.definitions / "identity_overrides.yml").write_text(
+        "overrides:\n  - link: [{user_id: v0}, {anonymous_id: laptop}]\n"
+        "    author: support\n    reason: she called us\n"
     )
     compile_here(project)
     pairs = [("u1", "laptop"), ("u2", "laptop"), *((f"v{n}", "tablet") for n in range(3))]
@@ -236,7 +242,17 @@ def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
                 }
             )
             + "\n"
-            for n, (user, cookie) in enumerate(pairs)
+            for n, (user, cookie) in enumerate([*pairs, ("w1", "phone"), ("w2", "watch")])
+        )
+        + json.dumps(
+            {
+                "messageId": "renamed",
+                "type": "alias",
+                "userId": "w1",
+                "previousId": "watch",
+                "timestamp": "2026-01-20T00:00:00Z",
+                "receivedAt": "2026-01-20T00:00:00Z",
+            }
         )
     )
     load(project, "web", [file])
@@ -244,6 +260,8 @@ def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
     with open_warehouse(project, read_only=True) as warehouse:
         limited = explain(project, warehouse, "u1", "u2")
         shared = explain(project, warehouse, "v0", "v1")
+        aliased = explain(project, warehouse, "phone", "watch")
+        overruled = explain(project, warehouse, "v0", "u1")
     assert [(hop.rule, hop.message_id) for hop in limited.hops] == [
         ("on one event", "m0"),
         ("on one event, kept apart: limit of user_id: 1 ever", "m1"),
@@ -251,6 +269,16 @@ def test_the_rule_that_kept_two_apart_is_named(tmp_path: Path) -> None:
     assert [(hop.rule, hop.message_id) for hop in shared.hops] == [
         ("on one event, kept apart: anonymous_id seen with 3 of user_id", "m2"),
         ("on one event, kept apart: anonymous_id seen with 3 of user_id", "m3"),
+    ]
+    assert aliased.is_one_profile
+    assert [(hop.rule, hop.message_id) for hop in aliased.hops] == [
+        ("on one event", "m5"),
+        ("alias call", "renamed"),
+    ]
+    assert overruled.is_one_profile
+    assert [(hop.rule, hop.source) for hop in overruled.hops] == [
+        ("override: she called us", "identity_overrides"),
+        ("on one event", "web"),
     ]
 
 
