@@ -17,7 +17,8 @@ from pathlib import Path
 from cdp.errors import Location, Problems, suggest
 from cdp.identity.fields import FieldPath, Place, read_path, read_places, reads
 from cdp.identity.normalize import Step, read_normalize
-from cdp.yamlfile import Section, read_yaml
+from cdp.sql.values import check_text
+from cdp.yamlfile import Node, Section, read_yaml
 
 WINDOWS = ("ever", "annually", "monthly", "weekly", "daily")
 LONGEST_VALUE = 500
@@ -212,7 +213,7 @@ def _read_when(section: Section) -> tuple[Requirement, ...]:
             value = "true" if value else "false"
         if not isinstance(value, str):
             section.wrong(text, node, "text, true or false")
-        elif path:
+        elif path and check_text(value, f"'when' of {section.what}", node, section.problems):
             found.append(Requirement(path, value))
     return tuple(found)
 
@@ -322,6 +323,8 @@ def _is_aliased(kind: IdentifierType) -> bool:
 
 def _read_blocked(section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
     values, patterns = section.texts("values"), section.texts("patterns")
+    for value in values:
+        check_text(value, section.what, Node(value, section.place("values")), section.problems)
     for pattern in patterns:
         _is_pattern(section, "patterns", pattern)
     section.finish()
@@ -329,6 +332,8 @@ def _read_blocked(section: Section) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _is_pattern(section: Section, key: str, pattern: str) -> bool:
+    if not check_text(pattern, section.what, Node(pattern, section.place(key)), section.problems):
+        return False
     try:
         re.compile(pattern)
     except re.error as error:

@@ -159,7 +159,11 @@ def print_model(model: GeneratedModel, dialect: str, digest: str, *, only_dialec
         lines += ["with", "", ",\n\n".join(blocks) + ("," if blocks and body else "")]
     lines += ["{% raw %}", ",\n\n".join(body)] if body else ["{% raw %}"]
     lines += ["", sql_text(final, dialect, copy=False), "{% endraw %}", ""]
-    return "\n".join(lines)
+    text = "\n".join(lines)
+    # Texts of definitions are checked where they are read; one that slipped through would
+    # end the raw block here, and what follows it would run as a template.
+    assert text.count("endraw") == 1, f"{model.name}: a text ends the raw block"
+    return text
 
 
 def print_properties(

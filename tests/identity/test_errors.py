@@ -108,6 +108,27 @@ MISTAKES = {
             "help: write a regular expression"
         ),
     ),
+    "texts that would end the raw block": (
+        (
+            "  - type: user_id\n    paths: [userId]\n    when: {traits.plan: '{% endraw %}'}\n"
+            "    pattern: '{% endraw %}'\n    blocked: {values: ['{% endraw %}']}\n"
+        ),
+        "\n\n".join(
+            f"error[unsafe-text]: {what} has a text that cannot stand in a generated model\n"
+            f"  --> {{file}}:{line}:{column}\n   {line} | {text}\n"
+            "help: leave out line breaks, control characters and the word 'endraw'"
+            for what, line, column, text in (
+                (
+                    "'when' of identifier 'user_id'",
+                    4,
+                    25,
+                    "    when: {traits.plan: '{% endraw %}'}",
+                ),
+                ("identifier 'user_id'", 5, 14, "    pattern: '{% endraw %}'"),
+                ("blocked of 'user_id'", 6, 23, "    blocked: {values: ['{% endraw %}']}"),
+            )
+        ),
+    ),
     "a length beyond the longest": (
         "  - type: user_id\n    paths: [userId]\n    length: 10001\n",
         (
