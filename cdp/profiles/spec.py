@@ -62,6 +62,12 @@ def read_trait_rules(path: Path, problems: Problems) -> TraitRules:
     return TraitRules(default, traits)
 
 
+def trait_rules_version(rules: TraitRules) -> str:
+    """Changes when, and only when, the rules would keep something else."""
+    named = [("", rules.default), *rules.traits]
+    return repr([(name, one.keep, [source.name for source in one.sources]) for name, one in named])
+
+
 def check_trait_rules(rules: TraitRules, known: Iterable[str], problems: Problems) -> None:
     """Every source that a rule names is one of `known`."""
     names = set(known)

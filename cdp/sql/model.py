@@ -108,7 +108,10 @@ class Import:
 
 @dataclass(frozen=True)
 class GeneratedModel:
-    """One generated model. `folder` is the folder of `models/` that its layer lives in."""
+    """One generated model. `folder` is the folder of `models/` that its layer lives in.
+
+    `enabled` is a Jinja expression; without one the model is always there.
+    """
 
     name: str
     folder: str
@@ -119,6 +122,7 @@ class GeneratedModel:
     body: Body
     config: Mapping[str, Any] = field(default_factory=lambda: {"materialized": "view"})
     tests: tuple[Any, ...] = ()
+    enabled: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,11 @@ def header(definitions: Sequence[PurePosixPath], digest: str) -> str:
 def print_model(model: GeneratedModel, dialect: str, digest: str, *, only_dialect: bool) -> str:
     """The text of the model's .sql file."""
     config = dict(model.config)
+    enabled = [model.enabled] if model.enabled else []
     if not only_dialect:
-        config["enabled"] = _Jinja(f"target.type == '{dialect}'")
+        enabled.append(f"target.type == '{dialect}'")
+    if enabled:
+        config["enabled"] = _Jinja(" and ".join(enabled))
     # Made for this printing alone, so it need not be copied.
     final = model.body(dialect)
     ctes = list(final.ctes)

@@ -22,6 +22,7 @@ from cdp.features import (
     trait_feature,
 )
 from cdp.identity.spec import rules_hash
+from cdp.profiles.spec import trait_rules_version
 from cdp.sql.engines import days_elapsed
 from cdp.sql.formulas import AS_OF, formula_names, formula_term
 from cdp.sql.model import Column, GeneratedModel, Import
@@ -29,8 +30,8 @@ from cdp.sql.predicates import literal
 from cdp.sql.terms import Term, Terms
 from cdp.sql.types import TIMESTAMP
 from cdp.traits import feature_table
-from cdp.traits.event_tables import compile_event_tables
-from cdp.traits.feature_table import compile_feature_table
+from cdp.traits.event_tables import compile_event_tables, event_version
+from cdp.traits.feature_table import compile_account_features, compile_features
 from cdp.traits.levels import ACCOUNT, PROFILE, Level
 from cdp.traits.spec import EventTrait, FormulaTrait, Trait
 from cdp.traits.table_views import compile_table_views
@@ -47,14 +48,19 @@ _KEY = Column(_PROFILE, "uuid", "The profile.")
 def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
     """Every model between events and audiences of a checked catalogue."""
     plan = plan_features(catalogue.traits, catalogue.audiences)
+    identity_hash = rules_hash(catalogue.identity)
+    versions = [trait_rules_version(catalogue.trait_rules)]
+    versions += [
+        event_version(one, plan, identity_hash) for one in plan.users if one not in plan.tables
+    ]
     files: dict[str, list[Trait]] = defaultdict(list)
     of_accounts: list[Trait] = []
     for trait in catalogue.traits.values():
         (files[trait.file] if trait.level == PROFILE.name else of_accounts).append(trait)
     return [
-        *compile_event_tables(plan, rules_hash(catalogue.identity)),
+        *compile_event_tables(plan, identity_hash),
         *compile_table_views(plan, catalogue.identity),
-        compile_feature_table(plan),
+        *compile_features(plan, " ".join(versions)),
         *(_file_view(file, traits, plan) for file, traits in sorted(files.items())),
         _computed_traits(dict(sorted(files.items()))),
         *(_of_accounts(of_accounts, plan) if of_accounts else []),
@@ -116,7 +122,7 @@ def _of_accounts(traits: Sequence[Trait], plan: FeaturePlan) -> list[GeneratedMo
         imports=(Import.ref(ACCOUNT.features),),
         body=lambda dialect: _select_traits(traits, plan, dialect, ACCOUNT),
     )
-    return [compile_feature_table(plan, ACCOUNT), view]
+    return [compile_account_features(plan), view]
 
 
 def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> GeneratedModel:

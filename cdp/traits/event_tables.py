@@ -52,9 +52,7 @@ def compile_event_tables(plan: FeaturePlan, identity_hash: str) -> list[Generate
 
 def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
     properties = plan.columns[event]
-    # The text of the query: also a new way of reading a property must reach all history.
-    query = sql_text(_body(event, properties, "", "duckdb"), "duckdb")
-    version = digest(f"{identity_hash} {query}")
+    version = event_version(event, plan, identity_hash)
     arguments = f"ref('stg_events'), '{version}'"
     return GeneratedModel(
         name=plan.event_model(event),
@@ -77,6 +75,15 @@ def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
         body=lambda dialect: _body(event, properties, version, dialect),
         config=event_table_config(arguments, "cdp_forget_owned_events"),
     )
+
+
+def event_version(event: str, plan: FeaturePlan, identity_hash: str) -> str:
+    """Changes when the rows of an event's table would.
+
+    It is of the text of the query: also a new way of reading a property must reach all history.
+    """
+    query = sql_text(_body(event, plan.columns[event], "", "duckdb"), "duckdb")
+    return digest(f"{identity_hash} {query}")
 
 
 def _body(event: str, properties: Mapping[Property, str], version: str, dialect: str) -> exp.Query:

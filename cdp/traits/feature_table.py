@@ -1,29 +1,40 @@
 """`int_features`: one row a profile with every feature that traits and audiences need.
 
-Each event table is scanned once. Most features are one filtered aggregate of that scan
-(`totals`); those that need values in order or counted share CTEs of their own
-(`groups`, `periods`). The run's clock is read here and stored as `as_of`, which
+A view of what is stored: the features over events and of identify calls, of which a run
+computes only the touched profiles (`touched`), and those over declared tables. Each event table
+is scanned once. Most features are one filtered aggregate of that scan (`totals`); those that
+need values in order or counted share CTEs of their own (`groups`, `periods`). The run's
+clock is read by `touched`, noted with what was computed and shown as `as_of`, which
 everything above reads (design, decision 6): no event at or after `as_of` counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlglot import exp, select
 
 from cdp.features import Feature, FeaturePlan, ProfileFeature
 from cdp.sql.engines import typed
 from cdp.sql.model import Column, GeneratedModel, Import
+from cdp.sql.names import digest
+from cdp.sql.text import sql_text
 from cdp.sql.types import STRING
 from cdp.traits.aggregates import COUNTS
 from cdp.traits.event_rows import Cte, EventRows, feature_type, number
 from cdp.traits.groups import Group, Grouped, frequencies, percentiles
-from cdp.traits.levels import MEMBERS, PROFILE, Level
+from cdp.traits.levels import ACCOUNT, MEMBERS, PROFILE, Level
 from cdp.traits.periods import sessions, streaks
 from cdp.traits.totals import totals_cte
+from cdp.traits.touched import TOUCHED, compile_touched
 
 NAME = PROFILE.features
+COMPUTED = "int_features__computed"
+OF_TABLES = "int_features__tables"
+_PROFILE = Column(PROFILE.key, "uuid", "The profile.")
+_AS_OF = Column("as_of", "timestamp", "The moment that every window ends at.")
+_IS_ANONYMOUS = Column("is_anonymous", "boolean", "Whether no user id and no e-mail is known.")
 _GROUPS: dict[str, Callable[[EventRows, str, Group], Grouped]] = {
     "most_frequent": frequencies,
     "tally": frequencies,
@@ -37,46 +48,189 @@ _GROUPS: dict[str, Callable[[EventRows, str, Group], Grouped]] = {
 """How the aggregates that need CTEs of their own are computed."""
 
 
-def compile_feature_table(plan: FeaturePlan, level: Level = PROFILE) -> GeneratedModel:
-    """The model that computes all features of a plan for a level."""
-    imports = [Import.ref(level.table), Import.ref("identity_graph")]
-    if level is not PROFILE:
-        imports.append(Import.ref(MEMBERS))
-    if plan.traits_of(level.name):
-        imports.append(Import.ref(level.traits))
-    imports += [Import.ref(plan.event_model(event)) for event in plan.events_of(level.name)]
-    imports.append(Import("clock", "select {{ cdp.cdp_as_of() }} as as_of"))
-    anonymous = Column("is_anonymous", "boolean", "Whether no user id and no e-mail is known.")
+def compile_account_features(plan: FeaturePlan) -> GeneratedModel:
+    """The model that computes all features of accounts, anew on each run."""
+    part = _Part(ACCOUNT, tuple(plan.events_of(ACCOUNT.name)), has_traits=True, has_clock=True)
+    imports = [Import.ref(name) for name in (ACCOUNT.table, "identity_graph", MEMBERS)]
+    imports += [Import.ref(ACCOUNT.traits)] if plan.traits_of(ACCOUNT.name) else []
+    imports += [Import.ref(plan.event_model(event)) for event in part.events]
     return GeneratedModel(
-        name=level.features,
+        name=ACCOUNT.features,
         folder="traits",
         definitions=plan.files,
-        description=f"One row {_a(level)}: each distinct aggregate over events that a trait or an "
-        "audience uses, computed once, as of one moment.",
-        columns=(
-            Column(level.key, "uuid", f"The {level.name}."),
-            Column("as_of", "timestamp", "The moment that every window ends at."),
-            *([anonymous] if level is PROFILE else []),
-            *(
-                Column(name, feature_type(one), describe_feature(one))
-                for one, name in plan.of(level.name).items()
-            ),
-            *(
-                Column(name, one.type, _describe_trait(one, level))
-                for one, name in plan.traits_of(level.name).items()
-            ),
-        ),
-        imports=tuple(imports),
-        body=lambda dialect: _Table(plan, dialect, level).query(),
+        description="One row an account: each distinct aggregate over events that a trait uses, "
+        "computed once, as of one moment.",
+        columns=(Column(ACCOUNT.key, "uuid", "The account."), _AS_OF, *_columns(plan, part)),
+        imports=(*imports, Import("clock", "select {{ cdp.cdp_as_of() }} as as_of")),
+        body=lambda dialect: _Table(plan, dialect, part).query(),
         config={"materialized": "table", "schema": "internal"},
     )
 
 
-def _a(level: Level) -> str:
-    return "a profile" if level is PROFILE else "an account"
+def compile_features(plan: FeaturePlan, upstream_version: str) -> list[GeneratedModel]:
+    """The models of the features of profiles.
+
+    `upstream_version` changes when a row of an event table or of user_traits would be another
+    from the same events.
+    """
+    events = plan.events_of(PROFILE.name)
+    followed = _Part(PROFILE, tuple(one for one in events if one not in plan.tables))
+    of_tables = _Part(PROFILE, tuple(one for one in events if one in plan.tables), has_traits=False)
+    stored = [_followed(plan, followed, upstream_version)]
+    if of_tables.events:
+        stored.append(_of_tables(plan, of_tables))
+    return [
+        compile_touched(plan, [COMPUTED]),
+        *stored,
+        _all_features(plan, stored),
+        _recomputed(stored[0]),
+    ]
 
 
-def _describe_trait(trait: ProfileFeature, level: Level) -> str:
+def _followed(plan: FeaturePlan, part: _Part, upstream_version: str) -> GeneratedModel:
+    query = sql_text(_Table(plan, "duckdb", part).query(), "duckdb")
+    version = digest(f"{upstream_version} {query}")
+    traits = [PROFILE.traits] if plan.traits_of(PROFILE.name) else []
+    of_touched = "{{ cdp.cdp_where_touched('" + version + "') }}"
+    return GeneratedModel(
+        name=COMPUTED,
+        folder="traits",
+        definitions=plan.files,
+        description="One row a profile: each distinct aggregate over events that a trait or an "
+        "audience uses, computed once. A run computes the profiles of int_features__touched.",
+        columns=(_PROFILE, _IS_ANONYMOUS, *_columns(plan, part)),
+        imports=(
+            *(
+                Import(name, f"{Import.ref(name).sql}\n{of_touched}")
+                for name in (PROFILE.table, "identity_graph", *traits)
+            ),
+            *(Import.ref(plan.event_model(event)) for event in part.events),
+            _clock_of_run(),
+        ),
+        body=lambda dialect: _Table(plan, dialect, part).query(),
+        config={
+            "materialized": "profile_features",
+            "schema": "internal",
+            "meta": {"definition_hash": version},
+        },
+    )
+
+
+def _recomputed(followed: GeneratedModel) -> GeneratedModel:
+    """What a followed table would hold, of a sample, had it been computed whole."""
+    sampled = "{{ cdp.cdp_where_sampled('" + followed.name + "') }}"
+    imports = [
+        Import(one.name, one.sql.replace(_touched(followed), sampled))
+        for one in followed.imports
+        if one.name != "clock"
+    ]
+    as_of = "{{ cdp.cdp_features_as_of('" + followed.name + "') }}"
+    return replace(
+        followed,
+        name=f"{followed.name.removesuffix('__computed')}__recomputed",
+        description=f"What {followed.name} would hold had it been computed whole: of a sample of "
+        "the profiles, another one after each run. There where the var cdp_verify_features is.",
+        imports=(*imports, Import("clock", as_of)),
+        config={"materialized": "view", "schema": "internal"},
+        enabled="var('cdp_verify_features', '') != ''",
+    )
+
+
+def _touched(followed: GeneratedModel) -> str:
+    """What restricts the imports of a followed table to the touched profiles."""
+    version = str(followed.config["meta"]["definition_hash"])
+    return "{{ cdp.cdp_where_touched('" + version + "') }}"
+
+
+def _of_tables(plan: FeaturePlan, part: _Part) -> GeneratedModel:
+    return GeneratedModel(
+        name=OF_TABLES,
+        folder="traits",
+        definitions=plan.files,
+        description="One row a profile: each distinct aggregate over declared tables. Nothing "
+        "tells what changed in them, so each run computes all.",
+        columns=(_PROFILE, *_columns(plan, part)),
+        imports=(
+            Import.ref(PROFILE.table),
+            Import.ref("identity_graph"),
+            *(Import.ref(plan.event_model(event)) for event in part.events),
+            _clock_of_run(),
+        ),
+        body=lambda dialect: _Table(plan, dialect, part).query(),
+        config={"materialized": "table", "schema": "internal"},
+    )
+
+
+def _all_features(plan: FeaturePlan, stored: Sequence[GeneratedModel]) -> GeneratedModel:
+    first, *others = stored
+    keys = (_PROFILE.name, _IS_ANONYMOUS.name)
+    shown = [(one.name, column) for one in stored for column in one.columns]
+    columns = {column.name: (table, column) for table, column in shown if column.name not in keys}
+
+    def body(dialect: str) -> exp.Query:
+        query = select(
+            PROFILE.column(first.name),
+            exp.column("as_of", "clock"),
+            exp.column(_IS_ANONYMOUS.name, first.name),
+            *(exp.column(name, table) for name, (table, _) in columns.items()),
+        ).from_(first.name)
+        for one in others:
+            same = PROFILE.column(first.name).eq(PROFILE.column(one.name))
+            query = query.join(one.name, on=same, join_type="inner", copy=False)
+        return query.join("clock", join_type="cross", copy=False)
+
+    return GeneratedModel(
+        name=NAME,
+        folder="traits",
+        definitions=plan.files,
+        description="One row a profile with every feature that a trait or an audience uses, as of "
+        "one moment.",
+        columns=(_PROFILE, _AS_OF, _IS_ANONYMOUS, *(column for _, column in columns.values())),
+        imports=(
+            *(Import.ref(one.name) for one in stored),
+            Import("clock", "{{ cdp.cdp_features_as_of('" + first.name + "') }}"),
+        ),
+        body=body,
+        config={"materialized": "view", "schema": "internal"},
+    )
+
+
+def _clock_of_run() -> Import:
+    touched = "{{ ref('" + TOUCHED + "') }}"
+    return Import(
+        "clock",
+        f"select touched.as_of from {touched} as touched\n"  # noqa: S608 (a model's name)
+        "where touched.canonical_profile_id is null",
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Features that one model computes: of which events and tables, and whether of traits."""
+
+    level: Level
+    events: tuple[str, ...]
+    has_traits: bool = True
+    has_clock: bool = False
+
+    @property
+    def has_anonymous(self) -> bool:
+        return self.level is PROFILE and self.has_traits
+
+
+def _columns(plan: FeaturePlan, part: _Part) -> list[Column]:
+    features = [
+        Column(name, feature_type(one), describe_feature(one))
+        for one, name in plan.of(part.level.name).items()
+        if one.query.event in part.events
+    ]
+    if not part.has_traits:
+        return features
+    said = plan.traits_of(part.level.name).items()
+    return features + [Column(name, one.type, _describe(one, part.level)) for one, name in said]
+
+
+def _describe(trait: ProfileFeature, level: Level) -> str:
     return f"The {level.name}'s trait '{trait.name}', from {level.calls}."
 
 
@@ -95,18 +249,19 @@ def is_grouped(feature: Feature) -> bool:
 
 
 class _Table:
-    """The query of the model for one dialect."""
+    """The query of a part for one dialect."""
 
-    def __init__(self, plan: FeaturePlan, dialect: str, level: Level) -> None:
+    def __init__(self, plan: FeaturePlan, dialect: str, part: _Part) -> None:
         self.plan = plan
         self.dialect = dialect
-        self.level = level
-        self.traits = plan.traits_of(level.name)
+        self.part = part
+        self.level = part.level
+        self.traits = plan.traits_of(self.level.name) if part.has_traits else {}
 
     def query(self) -> exp.Query:
         ctes: list[Cte] = []
         owners: dict[Feature, str] = {}
-        for event in self.plan.events_of(self.level.name):
+        for event in self.part.events:
             found, owned = _event_ctes(EventRows(event, self.plan, self.dialect, self.level))
             ctes += found
             owners |= owned
@@ -115,13 +270,14 @@ class _Table:
             ctes.append((self._said, self._latest_traits()))
             joined.append(self._said)
         table = self.level.table
-        columns: list[exp.Expr] = [self.level.column(table), exp.column("as_of", "clock")]
-        columns += [exp.column("is_anonymous", table)] if self.level is PROFILE else []
+        columns: list[exp.Expr] = [self.level.column(table)]
+        columns += [exp.column("as_of", "clock")] if self.part.has_clock else []
+        columns += [exp.column("is_anonymous", table)] if self.part.has_anonymous else []
         columns += [_shown(one, name, owners[one]) for one, name in self._features.items()]
         columns += [self._read(one, name) for one, name in self.traits.items()]
-        final = (
-            select(*columns).from_(table, copy=False).join("clock", join_type="cross", copy=False)
-        )
+        final = select(*columns).from_(table, copy=False)
+        if self.part.has_clock:
+            final = final.join("clock", join_type="cross", copy=False)
         for name in joined:
             same = self.level.column(table).eq(self.level.column(name))
             final = final.join(name, on=same, join_type="left", copy=False)
@@ -131,7 +287,8 @@ class _Table:
 
     @property
     def _features(self) -> Mapping[Feature, str]:
-        return self.plan.of(self.level.name)
+        of_level = self.plan.of(self.level.name)
+        return {one: name for one, name in of_level.items() if one.query.event in self.part.events}
 
     @property
     def _said(self) -> str:

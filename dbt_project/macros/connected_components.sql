@@ -103,7 +103,7 @@
 
 {%- macro cdp_replace_table(relation, sql) -%}
     {%- do adapter.drop_relation(relation) -%}
-    {%- call statement() -%} {{ cdp_create_table(relation, sql) }} {%- endcall -%}
+    {%- call statement() -%} {{ cdp.cdp_create_table(relation, sql) }} {%- endcall -%}
 {%- endmacro -%}
 
 {#- Edges between representatives. Only nodes that are not their own are looked up. The loops

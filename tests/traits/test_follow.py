@@ -1,0 +1,169 @@
+"""Features follow the change: a run computes few profiles, and all are as a full build's.
+
+Random events come in random loads while the clock goes on in small and in large steps: people
+turn out to be one, deliveries are replaced by earlier ones, moments cross the bounds of windows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from cdp.project import Project
+from cdp.warehouse import open_warehouse
+from tests.projects import compile_here, load, run
+
+SEED = 14_142
+PEOPLE = 120
+EVENTS = 1_500
+START = datetime(2026, 1, 20, 10)
+STEPS = (timedelta(minutes=20), timedelta(days=1, hours=9), timedelta(days=12))
+MORE_STEPS = (*STEPS, timedelta(minutes=1), timedelta(days=8, hours=5), timedelta(hours=9), *STEPS)
+TRAITS = """\
+traits:
+  - {name: orders, description: D., event: Order, aggregate: count}
+  - {name: orders_week, description: D., event: Order, aggregate: count, window: {last: 7 days}}
+  - {name: spent_month, description: D., event: Order, aggregate: sum, property: value,
+     window: {last: 1 month}}
+  - {name: before, description: D., event: Order, aggregate: count,
+     window: {between: [20 days, 3 days]}}
+  - {name: this_month, description: D., event: Order, aggregate: count,
+     window: {calendar: this month}}
+  - {name: last_week, description: D., event: Order, aggregate: count,
+     window: {calendar: previous week}}
+  - {name: since_february, description: D., event: Order, aggregate: count,
+     window: {since: 2026-02-01}}
+  - {name: last_color, description: D., event: Order, aggregate: last, property: color}
+  - {name: colors, description: D., event: Order, aggregate: unique_list, property: color,
+     window: {last: 10 days}}
+  - {name: favourite, description: D., event: Order, aggregate: most_frequent, property: color}
+  - {name: visits, description: D., event: Visit, aggregate: session_count, gap: 30 minutes}
+  - {name: streak, description: D., event: Visit, aggregate: current_streak, every: day}
+  - {name: weeks, description: D., event: Visit, aggregate: current_streak, every: week}
+  - {name: longest, description: D., event: Visit, aggregate: longest_streak, every: day}
+  - {name: plan, description: D., profile_trait: plan}
+"""
+TABLES = "int_features__computed", "int_features__recomputed"
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    for folder in ("traits", "audiences", "syncs"):
+        for file in (project.definitions / folder).glob("*.yml"):
+            file.unlink()
+    (project.definitions / "traits" / "shop.yml").write_text(TRAITS)
+    compile_here(project)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("seed", "steps"),
+    [(SEED, STEPS), pytest.param(SEED + 1, MORE_STEPS, marks=pytest.mark.slow)],
+    ids=["few_steps", "more_steps"],
+)
+def test_followed_features_are_those_of_a_full_build(
+    shop: Project, tmp_path: Path, seed: int, steps: Sequence[timedelta]
+) -> None:
+    print(f"seed {seed}")
+    random = Random(seed)
+    now = START + timedelta(days=30)
+    messages = [_message(random, number, now) for number in range(EVENTS)]
+    first = EVENTS // 2
+    _load(shop, tmp_path / "first.ndjson", messages[:first])
+    _run(shop, now)
+    assert _touched(shop) == 0
+    touched = []
+    for number, step in enumerate(steps):
+        now += step
+        size = random.choice((0, 3, 12, 60))
+        batch = messages[first : first + size]
+        first += size
+        batch += [_replaced(random, one) for one in random.sample(messages[:first], 3)]
+        _load(shop, tmp_path / f"{number}.ndjson", batch)
+        _run(shop, now)
+        assert _differences(shop) == []
+        touched.append(_touched(shop))
+    profiles = _value(shop, "select count(*) from main.profiles")
+    assert 0 < min(touched) < profiles / 4
+    assert _value(shop, "select max(as_of) from main_internal.int_features") == now
+
+
+def test_what_cannot_be_followed_is_computed_whole(shop: Project, tmp_path: Path) -> None:
+    random = Random(SEED)
+    now = START + timedelta(days=30)
+    _load(shop, tmp_path / "events.ndjson", [_message(random, n, now) for n in range(60)])
+    _run(shop, now)
+    other = TRAITS.replace("last: 7 days", "last: 9 days")
+    (shop.definitions / "traits" / "shop.yml").write_text(other)
+    compile_here(shop)
+    _run(shop, now + timedelta(hours=1))
+    assert _differences(shop) == []
+    _run(shop, now - timedelta(days=4))
+    assert _differences(shop) == []
+    assert _value(shop, "select max(as_of) from main_internal.int_features") == now - timedelta(
+        days=4
+    )
+
+
+def _message(random: Random, number: int, now: datetime) -> dict[str, Any]:
+    person = random.randrange(PEOPLE)
+    # Some occur after they are received: a clock within the day that is allowed.
+    at = now + timedelta(minutes=random.randint(-45 * 24 * 60, 20 * 60))
+    visit = random.random() < 0.5
+    return {
+        "messageId": f"m{number}",
+        "type": "track",
+        "event": "Visit" if visit else "Order",
+        "anonymousId": f"a{person}-{random.randrange(2)}",
+        **({"userId": f"u{person}"} if random.random() < 0.3 else {}),
+        "timestamp": at.isoformat() + "Z",
+        "receivedAt": min(at, now).isoformat() + "Z",
+        "properties": {"value": random.randrange(1, 99), "color": random.choice("rgb")},
+        **(
+            {"type": "identify", "traits": {"plan": random.choice("xy")}}
+            if random.random() < 0.1
+            else {}
+        ),
+    }
+
+
+def _replaced(random: Random, message: dict[str, Any]) -> dict[str, Any]:
+    """The same message, received earlier, and of another moment."""
+    received = datetime.fromisoformat(message["receivedAt"][:-1]) - timedelta(hours=1)
+    at = received - timedelta(days=random.randrange(10))
+    return {**message, "receivedAt": received.isoformat() + "Z", "timestamp": at.isoformat() + "Z"}
+
+
+def _load(project: Project, file: Path, messages: list[dict[str, Any]]) -> None:
+    file.write_text("".join(json.dumps(one) + "\n" for one in messages))
+    load(project, "web", [file])
+
+
+def _run(project: Project, now: datetime) -> None:
+    variables = json.dumps({"cdp_as_of": now.isoformat(), "cdp_verify_features": "all"})
+    run(project, "--select", "+int_features", TABLES[1], "--vars", variables)
+
+
+def _differences(project: Project) -> list[tuple[Any, ...]]:
+    computed, recomputed = (f"select * from main_internal.{one}" for one in TABLES)
+    with open_warehouse(project, read_only=True) as warehouse:
+        return warehouse.rows(f"({computed} except {recomputed})") + warehouse.rows(
+            f"({recomputed} except {computed})"
+        )
+
+
+def _touched(project: Project) -> int:
+    return int(
+        _value(project, "select count(canonical_profile_id) from main_internal.int_features__touched")
+    )
+
+
+def _value(project: Project, sql: str) -> Any:
+    with open_warehouse(project, read_only=True) as warehouse:
+        return warehouse.value(sql)
