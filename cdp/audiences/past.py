@@ -26,7 +26,8 @@ from cdp.sql.values import parse_moment
 from cdp.warehouse import Warehouse
 
 _DIALECT = "duckdb"
-_CLOCK = "cdp_as_of()"
+_CLOCK = "clock"
+"""The import of a model that reads the time."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def members_query(
         for one in model.imports:
             if one.name not in defined:
                 defined.add(one.name)
-                read = _moment(moment) if _CLOCK in one.sql else select("*").from_(built(one.name))
+                read = _moment(moment) if one.name == _CLOCK else select("*").from_(built(one.name))
                 query = query.with_(one.name, as_=read, copy=False)
         query = query.with_(model.name, as_=model.body(_DIALECT), copy=False)
     return query
@@ -123,7 +124,7 @@ def members_query(
 def _clocked(models: Mapping[str, GeneratedModel]) -> frozenset[str]:
     """The models that read the clock, or one that does."""
     found: set[str] = set()
-    pending = [one.name for one in models.values() if any(_CLOCK in i.sql for i in one.imports)]
+    pending = [one.name for one in models.values() if any(i.name == _CLOCK for i in one.imports)]
     users: dict[str, list[str]] = {}
     for model in models.values():
         for one in model.imports:

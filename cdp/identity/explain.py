@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from cdp.errors import RunError
+from cdp.identity import explain_queries as queries
 from cdp.identity.paths import bridges, cheapest_path, neighbours
 from cdp.project import Project
 from cdp.warehouse import Warehouse
@@ -129,7 +130,7 @@ class _Reader:
     def find(self, text: str, place: str) -> Identifier:
         """The identifier that a person wrote."""
         wanted = text.strip()
-        found = self._rows(_FIND, [wanted] * 7)
+        found = self._rows(queries.FIND, [wanted] * 7)
         exact = [row for row in found if row[4]] or found
         if not exact:
             raise self._unknown(wanted, place)
@@ -146,7 +147,9 @@ class _Reader:
         """The path inside of one profile."""
         if start == end:
             return []
-        graph = neighbours(self._limited(_LINKS, [start.profile, start.profile], "the profile has"))
+        graph = neighbours(
+            self._limited(queries.LINKS, [start.profile, start.profile], "the profile has")
+        )
         path = cheapest_path(graph, start.key, end.key)
         if path is None:
             return [Hop(start, end, "joined by a rule, without an event")]
@@ -162,7 +165,7 @@ class _Reader:
         crossings: dict[tuple[str, str], tuple[str, str, int]] = {}
         profiles = []
         for one, other, events, here, there in self._limited(
-            _CROSSINGS, [], "between profiles there are"
+            queries.CROSSINGS, [], "between profiles there are"
         ):
             profiles.append((here, there, events))
             for key, ends in (((here, there), (one, other)), ((there, here), (other, one))):
@@ -183,12 +186,14 @@ class _Reader:
 
     def _why_apart(self, one: str, other: str) -> str:
         """The decision that kept two identifiers of one event apart."""
-        found = self._rows(_DECISION, [one, other, one, other])
+        found = self._rows(queries.DECISION, [one, other, one, other])
         return f"{KEPT_APART}: {found[0][0]}" if found else KEPT_APART
 
     def look_alikes(self, start: Identifier, end: Identifier) -> list[Hop]:
         """Pairs of identifiers that look like one: a link that the rules might have seen."""
-        rows = self._rows(_LOOK_ALIKES, [start.profile, MOST_COMPARED, end.profile, MOST_COMPARED])
+        rows = self._rows(
+            queries.LOOK_ALIKES, [start.profile, MOST_COMPARED, end.profile, MOST_COMPARED]
+        )
         return [
             Hop(
                 Identifier(row[0], row[1], row[2], start.profile),
@@ -200,10 +205,10 @@ class _Reader:
 
     def _hops(self, steps: Sequence[tuple[str, str, bool]], rule: str) -> list[Hop]:
         keys = sorted({key for step in steps for key in step[:2]})
-        people = {row[0]: Identifier(*row) for row in self._rows(_IDENTIFIERS, [keys])}
+        people = {row[0]: Identifier(*row) for row in self._rows(queries.IDENTIFIERS, [keys])}
         hops = []
         for one, other, cut in steps:
-            found = self._rows(_EVIDENCE, [one, other] * 3)
+            found = self._rows(queries.EVIDENCE, [one, other] * 3)
             source, message_id, at, events, link = found[0] if found else (*[None] * 3, 0, None)
             said = (link or rule) if found else "joined by a rule, without an event"
             hops.append(Hop(people[one], people[other], said, source, message_id, at, events, cut))
@@ -221,7 +226,7 @@ class _Reader:
         return rows
 
     def _unknown(self, wanted: str, place: str) -> RunError:
-        sent = self._rows(_SENT, [wanted] * 7)[0][0]
+        sent = self._rows(queries.SENT, [wanted] * 7)[0][0]
         return RunError(
             "unknown-identifier",
             f"the {place} identifier is not in identity_graph"
@@ -238,167 +243,3 @@ class _Reader:
         return sql.replace("{public}", self.names["public"]).replace(
             "{internal}", self.names["internal"]
         )
-
-
-# Columns: key, type, value, profile, and whether it was written exactly so.
-_FIND = """
-select
-    cast(identifier_id as varchar),
-    identifier_type,
-    identifier_value,
-    cast(canonical_profile_id as varchar),
-    identifier_value = ? or identifier_type || ':' || identifier_value = ? as is_exact
-from {public}.identity_graph
-where identifier_value in (?, lower(?))
-    or (
-        starts_with(?, identifier_type || ':')
-        and lower(identifier_type || ':' || identifier_value) = lower(?)
-    )
-    or cast(identifier_id as varchar) = lower(?)
-order by 2, 3
-"""
-_IDENTIFIERS = """
-select
-    cast(identifier_id as varchar),
-    identifier_type,
-    identifier_value,
-    cast(canonical_profile_id as varchar)
-from {public}.identity_graph
-where identifier_id in (select unnest(cast(? as uuid[])))
-"""
-_LINKS = """
-select
-    cast(edges.source_id as varchar),
-    cast(edges.target_id as varchar),
-    edges.event_count
-from {internal}.int_identity__edges as edges
-inner join {public}.identity_graph as one on edges.source_id = one.identifier_id
-inner join {public}.identity_graph as other on edges.target_id = other.identifier_id
-where one.canonical_profile_id = cast(? as uuid)
-    and other.canonical_profile_id = cast(? as uuid)
-"""
-# Read from the events, since a rule may have taken the link out of the edges.
-_CROSSINGS = """
-select
-    cast(found.owner_id as varchar),
-    cast(found.identifier_id as varchar),
-    count(*),
-    cast(min(one.canonical_profile_id) as varchar),
-    cast(min(other.canonical_profile_id) as varchar)
-from {internal}.int_identity__event_identifiers as found
-inner join {public}.identity_graph as one on found.owner_id = one.identifier_id
-inner join {public}.identity_graph as other on found.identifier_id = other.identifier_id
-where one.canonical_profile_id <> other.canonical_profile_id
-group by found.owner_id, found.identifier_id
-order by 1, 2
-"""
-_EVIDENCE = """
-with
-
-proofs as (
-    select
-        events.source,
-        events.message_id,
-        events.occurred_at,
-        case when 'link' in (one.dropped_reason, other.dropped_reason) then 'alias call' end as rule
-    from {internal}.int_identity__event_identifiers as one
-    inner join {internal}.int_identity__event_identifiers as other on one.event_id = other.event_id
-    inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
-    where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
-    union all
-    select
-        'identity_overrides' as source,
-        cast(overrides.override_id as varchar) as message_id,
-        links.occurred_at,
-        'override: ' || overrides.reason as rule
-    from {internal}.int_identity__links as links
-    inner join {public}.identity_overrides as overrides on links.event_id = overrides.override_id
-    where least(links.source_id, links.target_id) = least(cast(? as uuid), cast(? as uuid))
-        and greatest(links.source_id, links.target_id) = greatest(cast(? as uuid), cast(? as uuid))
-)
-
-select
-    proofs.source,
-    proofs.message_id,
-    nullif(proofs.occurred_at, cast('9999-12-31' as timestamp)),
-    count(*) over () as event_count,
-    proofs.rule
-from proofs
-order by proofs.occurred_at, proofs.source, proofs.message_id
-limit 1
-"""
-_DECISION = """
-with
-
-together as (
-    select events.source, events.message_id
-    from {internal}.int_identity__event_identifiers as one
-    inner join {internal}.int_identity__event_identifiers as other
-        on one.event_id = other.event_id
-    inner join {internal}.int_identity__evidence as events on one.event_id = events.event_id
-    where one.identifier_id = cast(? as uuid) and other.identifier_id = cast(? as uuid)
-)
-
-select
-    case when decisions.decision = 'shared' then decisions.identifier_type || ' ' else '' end
-    || coalesce(decisions.rule, decisions.decision)
-from {public}.identity_decisions as decisions
-where decisions.identifier_id in (cast(? as uuid), cast(? as uuid))
-    and (
-        decisions.decision = 'shared'
-        or (
-            decisions.decision = 'demoted'
-            and (decisions.source, decisions.message_id) in (
-                select (together.source, together.message_id) from together
-            )
-        )
-    )
-order by decisions.decision desc, decisions.decided_at, decisions.message_id
-limit 1
-"""
-_LOOK_ALIKES = """
-with
-
-one as (
-    select identifier_id, identifier_type, identifier_value
-    from {public}.identity_graph
-    where canonical_profile_id = cast(? as uuid)
-    order by last_seen_at desc, identifier_id
-    limit ?
-),
-
-other as (
-    select identifier_id, identifier_type, identifier_value
-    from {public}.identity_graph
-    where canonical_profile_id = cast(? as uuid)
-    order by last_seen_at desc, identifier_id
-    limit ?
-)
-
-select
-    cast(one.identifier_id as varchar),
-    one.identifier_type,
-    one.identifier_value,
-    cast(other.identifier_id as varchar),
-    other.identifier_type,
-    other.identifier_value
-from one
-inner join other
-    on regexp_replace(lower(one.identifier_value), '[^\\pL\\pN@]', '', 'g')
-    = regexp_replace(lower(other.identifier_value), '[^\\pL\\pN@]', '', 'g')
-where regexp_matches(one.identifier_value, '[\\pL\\pN]')
-order by 2, 3, 5, 6
-"""
-_SENT = """
-select count(*)
-from (
-    select event_id
-    from {internal}.stg_events
-    where user_id in (?, nullif(split_part(?, ':', 2), ''))
-        or anonymous_id in (?, nullif(split_part(?, ':', 2), ''))
-    union
-    select event_id
-    from {internal}.int_identity__event_identifiers
-    where identifier_value in (?, lower(?), nullif(split_part(?, ':', 2), ''))
-) as carrying
-"""

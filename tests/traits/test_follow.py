@@ -160,7 +160,9 @@ def _differences(project: Project) -> list[tuple[Any, ...]]:
 
 def _touched(project: Project) -> int:
     return int(
-        _value(project, "select count(canonical_profile_id) from main_internal.int_features__touched")
+        _value(
+            project, "select count(canonical_profile_id) from main_internal.int_features__touched"
+        )
     )
 
 
