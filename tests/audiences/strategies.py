@@ -15,6 +15,7 @@ from cdp.audiences.references import resolved_audiences
 from cdp.audiences.spec import Audience, read_audience
 from cdp.errors import Problems
 from cdp.identity.spec import IdentityRules
+from cdp.profiles.spec import TraitRule, TraitRules
 from cdp.sql.windows import CALENDAR
 from cdp.traits.aggregates import AGGREGATES
 from cdp.traits.spec import ELIGIBLE, Trait, read_traits
@@ -83,6 +84,7 @@ class Definitions:
     traits: dict[str, Trait]
     audiences: dict[str, Audience]
     identity: IdentityRules = IdentityRules(())
+    trait_rules: TraitRules = TraitRules(TraitRule())
 
 
 @dataclass(frozen=True)

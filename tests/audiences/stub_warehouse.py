@@ -19,7 +19,8 @@ _TABLES = {
     "profiles": "canonical_profile_id uuid, is_anonymous boolean",
     "identity_graph": "identifier_id uuid, canonical_profile_id uuid",
     "user_traits": "canonical_profile_id uuid, trait_name text, trait_value text",
-    "clock": "as_of timestamp",
+    "int_identity__resolved": "canonical_profile_id uuid, resolution bigint",
+    "clock": "as_of timestamp, previous_as_of timestamp, followed bigint, resolution bigint",
     "int_identity__event_owners": "event_id uuid, identifier_id uuid",
     "int_profiles__consents": "event_id uuid, category text, is_granted boolean, "
     "occurred_at timestamp",
@@ -40,7 +41,8 @@ def build(run: Run, world: World, catalogue: Any, dialect: str, more: Sequence[s
 
 def model_statements(catalogue: Any, dialect: str) -> list[str]:
     """One statement a model, each reading the ones before by their names."""
-    models = [*compile_traits(catalogue), *_in_order(compile_audiences(catalogue))]
+    traits = [one for one in compile_traits(catalogue) if not one.enabled]
+    models = [*traits, *_in_order(compile_audiences(catalogue))]
     return [_create(one, dialect) for one in models]
 
 
@@ -74,7 +76,7 @@ def _stubs(world: World) -> list[str]:
         "user_traits",
         [(identifier(one.id), name, value) for one in people for name, value in one.traits.items()],
     )
-    statements += _insert("clock", [(world.as_of,)])
+    statements += _insert("clock", [(world.as_of, None, None, 1)])
     statements += _insert(
         "int_identity__event_owners",
         [(identifier(one.message_id), identifier("node " + one.profile)) for one in world.events],
