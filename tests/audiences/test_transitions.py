@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cdp.audiences.compile import DEFINED, MEMBERS, compile_audiences
 from tests.audiences.test_oracle import PROFILE
 from tests.audiences.transitions import History
+from tests.definitions import catalogue_of
 
 NOBODY_MERGED = {one: one for one in "abcd"}
 
@@ -76,6 +79,37 @@ def test_a_merge_that_is_undone_enters_the_other_half(history: History) -> None:
         ("vip", "b", "entered", "condition")
     ]
     assert history.memberships() == {("vip", "a"): 0, ("vip", "b"): 2}
+
+
+def test_members_who_merge_and_leave_in_one_run_get_an_exit_each(history: History) -> None:
+    history.build([("vip", "a"), ("vip", "b")], NOBODY_MERGED, ["vip"])
+    assert history.build([], NOBODY_MERGED | {"a": "b"}, ["vip"]) == [
+        ("vip", "a", "exited", "condition"),
+        ("vip", "b", "exited", "condition"),
+    ]
+    assert history.memberships() == {}
+    assert history.sizes()["vip", 1] == (0, 0, 1), "one profile left"
+
+
+def test_a_profile_that_comes_back_enters_anew(history: History) -> None:
+    history.build([("vip", "a")], NOBODY_MERGED, ["vip"])
+    history.build([], {"b": "b"}, ["vip"])
+    assert history.build([("vip", "a")], NOBODY_MERGED, ["vip"]) == [
+        ("vip", "a", "entered", "condition")
+    ]
+    assert history.memberships() == {("vip", "a"): 2}
+
+
+def test_whatever_builds_the_members_builds_what_is_defined(tmp_path: Path) -> None:
+    """`dbt build -s audience__a+` would else take a removed audience for an emptied one."""
+    files = {
+        f"audiences/{name}.yml": f"name: {name}\ndescription: D.\nwho: {{did: E}}\n"
+        for name in ("a", "b")
+    }
+    models = {one.name: one for one in compile_audiences(catalogue_of(tmp_path, files))}
+    read = {name: {one.name for one in models[name].imports} for name in (MEMBERS, DEFINED)}
+    assert read[MEMBERS] == read[DEFINED] == {"audience__a", "audience__b"}
+    assert models[DEFINED].config["materialized"] == "table"
 
 
 def test_a_removed_definition_and_a_removed_profile_say_so(history: History) -> None:
