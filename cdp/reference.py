@@ -31,6 +31,14 @@ written is in [definitions.md](definitions.md).
 - **Bounds.** Every window includes its start and excludes its end, and ends at `as_of` at the
   latest: no event at or after `as_of` counts anywhere.
 - **Months.** A month before 31 May is 30 April: a day that a month does not have is its last.
+- **References.** In audiences, operators that take one value, text or a timestamp take a trait of
+  the same profile instead, and in sequences a property of an earlier step. Where that is
+  missing the answer is the one for a missing value.
+- **Elements.** `where` may count the elements of a list that pass filters of their own, with the
+  operators of properties: see [definitions.md](definitions.md#elements-of-lists). What is no
+  list has none.
+- **No patterns.** There is no operator of regular expressions: engines read them in different
+  ways, and some patterns never end. A dbt model may use those of its engine.
 - **Empty lists.** A list of operands is never empty (`empty-list`). A `unique_list` without a
   value is missing, not empty: nothing is in it, and `exists: true` is false.
 """

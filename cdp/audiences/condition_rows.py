@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from sqlglot import exp, select
 
-from cdp.audiences.conditions import Measure, compared_traits, measured
+from cdp.audiences.conditions import Measure, compared_traits, earliest, measured
 from cdp.features import FeaturePlan
 from cdp.sql.events import EventQuery, Filter, Operand, Property
 from cdp.sql.filters import StepValue, TraitValue
-from cdp.sql.predicates import in_window, operator_test
+from cdp.sql.predicates import all_of, any_of, bound_at, in_window, operator_test
 from cdp.sql.queries import joined, relation
+from cdp.sql.windows import Bound
 
 BASE = "considered"
 """The CTE of the profiles whose conditions are computed, the only one that says which."""
@@ -39,9 +40,11 @@ class ConditionRows:
         self.dialect = dialect
         self.properties: dict[str, dict[Property, None]] = {}
         self.compared: dict[str, dict[str, None]] = {}
+        self.starts: dict[str, dict[Bound | None, None]] = {}
         for measure in measures:
             for query, more in measured(measure):
                 self._note(query, more)
+                self.starts.setdefault(query.event, {})[earliest(measure)] = None
 
     def _note(self, query: EventQuery, more: Iterable[Property]) -> None:
         used = self.properties.setdefault(query.event, {})
@@ -74,8 +77,15 @@ class ConditionRows:
         query = select(*columns).from_(relation(source), copy=False)
         joined(query, "identity_graph", owned, "inner")
         joined(query, BASE, same, "inner")
-        before = exp.column("occurred_at", source) < exp.column("as_of", BASE)
-        return query.where(before, copy=False)
+        moment, as_of = exp.column("occurred_at", source), exp.column("as_of", BASE)
+        tests: list[exp.Expr] = [moment < as_of]
+        starts = [one for one in self.starts[event] if one is not None]
+        if len(starts) == len(self.starts[event]):
+            # Older rows count for nothing, and most rows are old.
+            bounds = [bound_at(one, as_of, self.dialect) for one in starts]
+            recent = [exp.GTE(this=moment.copy(), expression=bound) for bound in bounds]
+            tests.append(any_of(recent))
+        return query.where(all_of(tests), copy=False)
 
     def property(self, event: str, one: Property) -> exp.Column:
         """A property as a column of the event's rows."""

@@ -13,7 +13,7 @@ from decimal import Decimal
 from cdp.errors import Location
 from cdp.sql.events import EventQuery, Property
 from cdp.sql.filters import StepValue, TraitValue
-from cdp.sql.windows import Duration, Periods
+from cdp.sql.windows import Bound, Duration, Periods
 from cdp.yamlfile import Node
 
 
@@ -233,6 +233,17 @@ def measured(measure: Measure) -> list[Read]:
     if isinstance(measure, Sequence):
         return [(step.query, measure.properties(n)) for n, step in enumerate(measure.steps)]
     return [(measure.query, ())]
+
+
+def earliest(measure: Measure) -> Bound | None:
+    """The bound before which a measure looks at no event; None when it looks at all time.
+
+    What follows the first step of a sequence is later than it.
+    """
+    if isinstance(measure, Active):
+        return measure.periods.window.start
+    query = measure.steps[0].query if isinstance(measure, Sequence) else measure.query
+    return query.window.start if query.window is not None else None
 
 
 def compared_traits(query: EventQuery) -> list[str]:

@@ -23,6 +23,8 @@ from cdp.traits.spec import EventTrait, FormulaTrait, Trait, read_default
 _ABOVE = (
     "int_features",
     "int_account_features",
+    "int_conditions",
+    "int_rankings",
     "computed_traits",
     "account_computed_traits",
     "audience_memberships",

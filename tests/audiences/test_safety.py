@@ -40,8 +40,11 @@ HOSTILE = (
 def hostile_catalogue(folder: Path, text: str) -> Catalogue:
     """A catalogue that uses one text as an event's name, a filter's and a condition's value."""
     trait = {"name": "plan", "description": "Plan.", "profile_trait": "plan"}
-    did = {"did": text, "where": [{"property": "note", "equals": text}]}
-    who = {"all": [{"trait": "plan", "equals": text}, did]}
+    note = {"property": "note", "equals": text}
+    did = {"did": text, "where": [note, {"elements": "items", "where": [note], "exactly": 1}]}
+    twice = {"sequence": [{"did": text}, {"then": text, "where": [note]}], "exactly": 0}
+    silent = {"not": {"consent": text}}
+    who = {"all": [{"trait": "plan", "equals": text}, did, twice, silent]}
     return catalogue_of(
         folder,
         {
@@ -59,7 +62,7 @@ def test_a_hostile_text_is_compared_as_it_is(tmp_path: Path, text: str) -> None:
     world = World(
         [Profile("p0", False, {"plan": text}), Profile("p1", False, {"plan": "other"})],
         [
-            Event(one, text, AS_OF.replace(year=2025), f"m{one}", {"note": text})
+            Event(one, text, LAST_YEAR, f"m{one}", {"note": text, "items": [{"note": text}]})
             for one in ("p0", "p1")
         ],
         AS_OF,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.audiences import stub_warehouse
 from tests.audiences.random_trees import TRAITS, Batch
 from tests.audiences.strategies import Case
+from tests.audiences.test_oracle import PROFILE
 from tests.audiences.tree_oracle import Trees
 
 AUDIENCES = 150
@@ -31,9 +35,9 @@ def run(batch: Batch, folder: Path) -> tuple[Trees, dict[str, set[Any]]]:
     return Trees(world, {one["name"]: one for one in batch.audiences}), members
 
 
-def check(seed: int, folder: Path) -> None:
+def check(seed: int, folder: Path, audiences: int = AUDIENCES) -> None:
     """Every audience of a batch has the members that the oracle says."""
-    batch = Batch(seed, AUDIENCES)
+    batch = Batch(seed, audiences)
     trees, members = run(batch, folder)
     for one in batch.audiences:
         expected = {stub_warehouse.identifier(name) for name in trees.members(one["name"])}
@@ -45,6 +49,14 @@ def test_a_batch_of_audiences_has_the_members_that_the_oracle_says(
     seed: int, tmp_path: Path
 ) -> None:
     check(seed, tmp_path)
+
+
+@settings(PROFILE, max_examples=12)
+@given(seed=st.integers(0, 2**32))
+def test_few_audiences_alone_have_the_members_that_the_oracle_says(seed: int) -> None:
+    """What looks at recent events only does not read old ones; among many something always does."""
+    with tempfile.TemporaryDirectory() as folder:
+        check(seed, Path(folder), audiences=2)
 
 
 def test_negation_divides_the_eligible_and_the_order_of_clauses_says_nothing(
