@@ -36,8 +36,9 @@ compile: $(VENV)/.installed ## Write the generated models of dbt_project
 bench: $(VENV)/.installed-dev ## One million events beside a hand-written script
 	$(BIN)/python -m bench.pipeline
 
-bench-graph: $(VENV)/.installed-dev ## Components of ten million edges beside scipy and others
+bench-graph: $(VENV)/.installed-dev ## Components of ten million edges beside scipy and others, and what a change of them costs
 	$(BIN)/python -m bench.graph
+	$(BIN)/python -m bench.graph.change
 
 bench-audiences: $(VENV)/.installed-dev ## A hundred audiences of 30 million events beside separate queries
 	$(BIN)/python -m bench.audiences

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from cdp.project import find_project
+from cdp.project import Project, find_project
 from cdp.warehouse import open_warehouse
 from tests.postgres import connect, copy_raw, two_dialects
-from tests.projects import COMPARED, build, load, run
+from tests.projects import COMPARED, build, compile_here, load, run
 
 pytestmark = pytest.mark.postgres
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
@@ -41,6 +41,7 @@ def test_both_engines_make_the_same_tables(server: Any, store_data: Path, tmp_pa
         copy_raw(project, server)
         if source == "web":
             build(on_postgres, "--vars", AS_OF)
+            _overrule(project)
         else:
             run(on_postgres, "--vars", AS_OF)
     with open_warehouse(project, read_only=True) as warehouse, server.cursor() as cursor:
@@ -55,6 +56,30 @@ def test_both_engines_make_the_same_tables(server: Any, store_data: Path, tmp_pa
                 kept = [index for index, name in enumerate(names) if name in columns]
                 expected = [tuple(row[index] for index in kept) for row in ours]
                 assert _sorted(theirs) == _sorted(expected), table
+        cursor.execute(
+            f"select rule from {on_postgres.schema('public')}.identity_decisions "
+            "where rule like 'override%' or rule like 'never%' group by 1 order by 1"
+        )
+        assert [rule for (rule,) in cursor.fetchall()] == ["override: an office"]
+
+
+def _overrule(project: Project) -> None:
+    """Two people are linked, and the busiest e-mail address is blocked, from now on."""
+    with open_warehouse(project, read_only=True) as warehouse:
+        one, other = warehouse.rows(
+            "select identifier_value from main.identity_graph where identifier_type = 'user_id' "
+            "order by 1 limit 2"
+        )
+        email = warehouse.value(
+            "select identifier_value from main_internal.int_identity__nodes "
+            "where identifier_type = 'email' order by evidence_count desc, 1 limit 1"
+        )
+    (project.definitions / "identity_overrides.yml").write_text(
+        f"overrides:\n  - link: [{{user_id: {one[0]!r}}}, {{user_id: {other[0]!r}}}]\n"
+        "    author: support\n    reason: one person\n"
+        f"  - block: {{email: {email!r}}}\n    author: support\n    reason: an office\n"
+    )
+    compile_here(project)
 
 
 def _sorted(rows: list[tuple[Any, ...]]) -> list[tuple[str, ...]]:
