@@ -78,7 +78,7 @@ def _check_options(sync: Sync, found: Object, problems: Problems) -> None:
                 "missing-option",
                 f"sync '{sync.name}' has no option '{setting.name}'"
                 + (f": {setting.description}" if setting.description else ""),
-                sync.object_location,
+                sync.object_location if sync.object else sync.destination_location,
                 f"add 'options: {{{setting.name}: ...}}'",
             )
     for option in sync.options:
@@ -96,6 +96,8 @@ def _check_options(sync: Sync, found: Object, problems: Problems) -> None:
 
 def _check_option(sync: Sync, option: Option, setting: Setting, problems: Problems) -> None:
     value: Any = option.value
+    if value is None:
+        return
     fits_type = isinstance(value, _TYPES[setting.type]) and (
         isinstance(value, bool) == (setting.type == "boolean")
     )

@@ -155,7 +155,7 @@ def _options(section: Section) -> Iterator[Option]:
                 node.location,
                 "write one value",
             )
-            continue
+            value = None
         yield Option(name, value, place)
 
 

@@ -63,6 +63,18 @@ def test_in_the_end_a_destination_holds_what_it_should(
     assert [one for one in (*secrets, "private.example", "+4915112345") if one in shown] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("name", "shape"), OBJECTS)
+def test_it_holds_for_many_seeds_and_long_storms(
+    tmp_path: Path, name: str, shape: str, seed: int
+) -> None:
+    print(f"seed {seed}")
+    world = make_world(tmp_path, name, shape, seed, 0.4)
+    world.simulator.faults.storm = 8
+    compare(world, play(world, seed, rounds=12))
+
+
 def compare(world: World, desired: dict[str, dict[str, Any]]) -> None:
     """Remote state equals desired state; nothing lost; duplicates only where nothing prevents."""
     assert world.simulator.problems == []
