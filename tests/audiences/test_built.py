@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from cdp.audiences.past import members_at
+from cdp.audiences.report import preview
+from cdp.catalogue import load_catalogue
 from cdp.project import Project
 from cdp.warehouse import Warehouse, open_warehouse
 from tests.projects import compile_here, load, run
@@ -62,6 +65,13 @@ def test_a_project_builds_every_kind_of_condition(project: Project, tmp_path: Pa
     with open_warehouse(project, read_only=True) as warehouse:
         assert {row[0] for row in _rows(warehouse, TABLES[-1])} == set(AUDIENCES)
         assert _statuses(warehouse) == _expected(events)
+        catalogue = load_catalogue(project)
+        for name, audience in catalogue.audiences.items():
+            now = members_at(warehouse, project, catalogue, audience, NOW)
+            assert len(now) == preview(warehouse, project, catalogue, audience, 1).members
+            assert {(name, one) for one in now} == {
+                (row[0], str(row[1])) for row in _rows(warehouse, TABLES[-1]) if row[0] == name
+            }
 
 
 @pytest.mark.slow
