@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## A small store, from events to acknowledged syncs (fo
 test: $(VENV)/.installed-dev ## Every test but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
-test-slow: $(VENV)/.installed-dev ## The tests that take minutes
+test-slow: $(VENV)/.installed-slow ## The tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
 test-duckdb2: ## The core of the suite on DuckDB 2.0, in a virtual environment of its own
@@ -56,5 +56,10 @@ $(VENV)/.installed: pyproject.toml .ci/constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-dev: pyproject.toml .ci/constraints.txt | $(VENV)/bin/python
 	$(PIP_INSTALL) --constraint .ci/constraints.txt "duckdb==$(DUCKDB)" --editable ".[dev]"
 	touch $@ $(VENV)/.installed
+
+# Spark is half a gigabyte that only the slow tests need.
+$(VENV)/.installed-slow: $(VENV)/.installed-dev
+	$(PIP_INSTALL) --constraint .ci/constraints.txt "duckdb==$(DUCKDB)" --editable ".[dev,spark]"
+	touch $@
 
 .PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph bench-audiences clean

@@ -11,7 +11,7 @@ from functools import reduce
 from sqlglot import exp, select
 
 from cdp.records.spec import RecordSource, listed_names
-from cdp.sql.engines import typed
+from cdp.sql.engines import moment_text, since_1970, typed
 from cdp.sql.keys import separator
 from cdp.sql.model import COLUMN_TYPES
 from cdp.sql.names import RESERVED
@@ -68,15 +68,16 @@ def _then(one: exp.Expr, other: exp.Expr) -> exp.Expr:
 def _moment(source: RecordSource, table: str, dialect: str) -> exp.Expr:
     if not source.occurred_at:
         return exp.cast(exp.null(), COLUMN_TYPES["string"][dialect], dialect=dialect)
-    text = _text(_column(source.occurred_at, table, dialect), dialect)
+    column = _column(source.occurred_at, table, dialect)
+    text = _text(column, dialect)
     if not source.unit:
-        return text
+        return moment_text(column, dialect) if dialect == "spark" else text
     factor = _MICROSECONDS[source.unit]
     number = typed(text, INTEGER, dialect)
     greatest = exp.Literal.number(_LAST_SECOND * 1_000_000 // factor)
     possible = exp.Between(this=number.copy(), low=exp.Literal.number(0), high=greatest)
     micros = exp.Mul(this=exp.paren(number), expression=exp.Literal.number(factor))
-    return exp.Case().when(possible, _text(_since_1970(micros, dialect), dialect))
+    return exp.Case().when(possible, _text(since_1970(micros, dialect), dialect))
 
 
 def _said(name: str, column: str, table: str, dialect: str) -> exp.Expr:
@@ -85,18 +86,6 @@ def _said(name: str, column: str, table: str, dialect: str) -> exp.Expr:
     start = separator(dialect)
     given = exp.func("coalesce", _then(start, text), exp.Literal.string(""))
     return _then(_then(exp.Literal.string(name), given), separator(dialect))
-
-
-def _since_1970(micros: exp.Expr, dialect: str) -> exp.Expr:
-    if dialect == "postgres":
-        start = exp.cast(exp.Literal.string("1970-01-01"), "timestamp")
-        one = exp.Interval(this=exp.Literal.string("1"), unit=exp.var("microsecond"))
-        return exp.paren(exp.Add(this=start, expression=exp.Mul(this=micros, expression=one)))
-    if dialect == "snowflake":
-        return _call("to_timestamp_ntz", micros, exp.Literal.number(6))
-    if dialect == "bigquery":
-        return _call("datetime", _call("timestamp_micros", micros))
-    return _call("make_timestamp" if dialect == "duckdb" else "timestamp_micros", micros)
 
 
 def _object(columns: dict[str, str], table: str, dialect: str) -> exp.Expr:

@@ -1,8 +1,8 @@
 """What engines do differently: reading text as typed values, sorted lists, byte order.
 
 The one table of such differences for generated models (JSON access stands in
-`json`, column types in `model`). Facts were tried on DuckDB 1.5 and PostgreSQL 15;
-those for the other engines are from their manuals.
+`json`, column types in `model`). Facts were tried on DuckDB 1.5, PostgreSQL 15 and
+Spark 4.0; those for the other engines are from their manuals.
 """
 
 from __future__ import annotations
@@ -43,6 +43,15 @@ _NARROW_DECIMALS = {
     "duckdb": f"decimal({DECIMAL_DIGITS + DECIMAL_PLACES}, {DECIMAL_PLACES})",
     "snowflake": f"number({DECIMAL_DIGITS + DECIMAL_PLACES}, {DECIMAL_PLACES})",
 }
+
+_SHORT_ZONE = ":[0-9]{2}([.][0-9]+)?[-+][0-9]{2}"
+# Only where it writes JSON does Spark say the zone of a moment; how, is in these options.
+_SPARK_FORMATS = (
+    "timestampFormat",
+    "yyyy-MM-dd HH:mm:ss.SSSSSSXXX",
+    "timestampNTZFormat",
+    "yyyy-MM-dd HH:mm:ss.SSSSSS",
+)
 
 
 def cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
@@ -116,7 +125,10 @@ def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
         moment: exp.Expr = exp.AtTimeZone(this=zoned, zone=_text("UTC"))
         return exp.Case().when(_matches(text, _REAL_DAY), moment)
     if dialect == "spark":
-        return exp.Case().when(_matches(text, _REAL_DAY), cast(whole, TIMESTAMP, dialect))
+        micros = _call("unix_micros", exp.cast(whole, "timestamptz"))
+        # Java's $ matches before a line break at the end too.
+        is_moment = _matches(text, _REAL_DAY.removesuffix("$") + r"\z")
+        return exp.Case().when(is_moment, since_1970(micros, dialect))
     if dialect == "duckdb":
         # A plain cast to timestamp forgets the zone, and the session's zone must not matter.
         micros = _call("epoch_us", _try_as(whole, "timestamptz", dialect))
@@ -125,15 +137,41 @@ def _moment(text: exp.Expr, dialect: str) -> exp.Expr:
     return exp.Case().when(_matches(text, _MOMENT), cast(utc, TIMESTAMP, dialect))
 
 
-def zoned(text: exp.Expr) -> exp.Expr:
-    """The text of a timestamp with its zone in hours and minutes: engines print `+02` alone."""
-    short = _matches(text, r"^.*:[0-9]{2}([.][0-9]+)?[-+][0-9]{2}$")
+def since_1970(micros: exp.Expr, dialect: str) -> exp.Expr:
+    """The moment that is so many microseconds after the start of 1970, whatever the session's
+    zone."""
+    if dialect in ("postgres", "spark"):
+        start = cast(_text("1970-01-01 00:00:00"), TIMESTAMP, dialect)
+        number, unit = ("1", "microsecond") if dialect == "postgres" else ("0.000001", "second")
+        one = exp.Interval(this=_text(number), unit=exp.var(unit))
+        return exp.paren(exp.Add(this=start, expression=exp.Mul(this=micros, expression=one)))
+    if dialect == "snowflake":
+        return _call("to_timestamp_ntz", micros, _digits("6"))
+    if dialect == "bigquery":
+        return _call("datetime", _call("timestamp_micros", micros))
+    return _call("make_timestamp", micros)
+
+
+def moment_text(value: exp.Expr, dialect: str) -> exp.Expr:
+    """A column of a warehouse's table, which may be text or a moment of any type, as ISO text.
+
+    With its zone in hours and minutes: engines print `+02` alone, and Spark prints none.
+    """
+    if dialect == "spark":
+        document = _call("named_struct", _text("moment"), value)
+        written = _call("to_json", document, _call("map", *map(_text, _SPARK_FORMATS)))
+        text = _call("get_json_object", written, _text("$.moment"))
+        return _call("regexp_replace", text, _text(f"({_SHORT_ZONE})$"), _text("$1:00"))
+    text = cast(value, STRING, dialect)
+    short = _matches(text, f"^.*{_SHORT_ZONE}$")
     return exp.Case().when(short, _joined(text, ":00")).else_(text.copy())
 
 
 def total(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
     """The sum of a group. A sum of whole numbers that no integer holds is missing, not an error."""
-    summed = exp.Sum(this=value)
+    # Spark's sum of whole numbers is one of 64 bits, which stops or turns negative.
+    wide = kind == INTEGER and dialect == "spark"
+    summed = exp.Sum(this=exp.cast(value, "decimal(38, 0)") if wide else value)
     if kind != INTEGER:
         return cast(summed, kind, dialect)
     greatest = _digits(str(2**63 - 1))
@@ -193,6 +231,11 @@ def truncated(moment: exp.Expr, unit: str, dialect: str) -> exp.Expr:
     """
     if dialect == "bigquery":
         return _call("datetime_trunc", moment, exp.var("isoweek" if unit == "week" else unit))
+    if dialect == "spark":
+        # Its date_trunc goes through the session's zone, where some days have no midnight.
+        day = exp.cast(moment.copy(), "date")
+        start = day if unit == "day" else _call("trunc", day, _text(unit))
+        return cast(start, TIMESTAMP, dialect)
     return _call("date_trunc", _text(unit), moment)
 
 
@@ -204,9 +247,7 @@ def elapsed(start: exp.Expr, end: exp.Expr, dialect: str) -> exp.Expr:
         between = exp.Paren(this=exp.Sub(this=end.copy(), expression=start.copy()))
         seconds = exp.Extract(this=exp.var("epoch"), expression=between)
         return cast(exp.Mul(this=seconds, expression=_digits("1000000")), INTEGER, dialect)
-    if dialect == "spark":
-        return exp.Sub(this=_call("unix_micros", end), expression=_call("unix_micros", start))
-    if dialect == "snowflake":
+    if dialect in ("spark", "snowflake"):
         return _call("timestampdiff", exp.var("microsecond"), start, end)
     return _call("datetime_diff", end, start, exp.var("microsecond"))
 
@@ -215,6 +256,9 @@ def days_elapsed(start: exp.Expr, end: exp.Expr, kind: str, dialect: str) -> exp
     """Days of 24 hours from one moment to a later one; as integer those that are complete."""
     micros = elapsed(start, end, dialect)
     day = _digits(str(24 * 60 * 60 * 1_000_000))
+    if kind == INTEGER and dialect == "spark":
+        # It rounds a quotient of decimals to six places: nearly a day would be one.
+        micros = exp.Sub(this=micros, expression=_call("pmod", micros, day))
     if kind == INTEGER:
         whole = exp.func("floor", divided(cast(micros, DECIMAL, dialect), day))
         return cast(whole, INTEGER, dialect)

@@ -60,7 +60,7 @@ COLUMN_TYPES: dict[str, dict[str, str]] = {
     "timestamp": {
         "duckdb": "timestamp",
         "postgres": "timestamp",
-        "spark": "timestamp",
+        "spark": "timestamp_ntz",
         "snowflake": "timestamp_ntz",
         "bigquery": "datetime",
     },

@@ -14,7 +14,7 @@ from sqlglot import exp, select
 from cdp.features import FeaturePlan
 from cdp.identity.spec import IdentifierType, IdentityRules
 from cdp.identity.values import dialled, normalized
-from cdp.sql.engines import cast, typed, zoned
+from cdp.sql.engines import cast, moment_text, typed
 from cdp.sql.events import Property
 from cdp.sql.keys import key
 from cdp.sql.model import Column, GeneratedModel, Import
@@ -76,10 +76,13 @@ def _body(
     """Two steps: the texts of the columns, then their types."""
     texts = [_text(table.column, rows, dialect).as_(_WHOSE)]
     if table.occurred_at:
-        texts.append(zoned(_text(table.occurred_at, rows, dialect)).as_("occurred_at"))
+        moment = moment_text(exp.column(table.occurred_at, rows), dialect)
+        texts.append(moment.as_("occurred_at"))
     for one, name in properties.items():
-        text = _text(one.dotted, rows, dialect)
-        texts.append((zoned(text) if one.type == TIMESTAMP else text).as_(name))
+        column = exp.column(one.dotted, rows)
+        is_moment = one.type == TIMESTAMP
+        text = moment_text(column, dialect) if is_moment else cast(column, STRING, dialect)
+        texts.append(text.as_(name))
     columns: list[exp.Expr] = [_owner(kind, dialect)]
     if table.occurred_at:
         columns.append(_typed("occurred_at", TIMESTAMP, dialect))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from cdp.audiences.compile import compile_audiences
 from cdp.sql.model import GeneratedModel
@@ -15,7 +16,7 @@ from tests.audiences.names import identifier
 from tests.audiences.oracle import Event, World
 
 Run = Callable[[str], Any]
-_TABLES = {
+TABLES = {
     "profiles": "canonical_profile_id uuid, is_anonymous boolean",
     "identity_graph": "identifier_id uuid, canonical_profile_id uuid",
     "user_traits": "canonical_profile_id uuid, trait_name text, trait_value text",
@@ -41,9 +42,13 @@ def build(run: Run, world: World, catalogue: Any, dialect: str, more: Sequence[s
 
 def model_statements(catalogue: Any, dialect: str) -> list[str]:
     """One statement a model, each reading the ones before by their names."""
+    return [_create(one, dialect) for one in models(catalogue)]
+
+
+def models(catalogue: Any) -> list[GeneratedModel]:
+    """The models of traits and audiences, each after those that it reads."""
     traits = [one for one in compile_traits(catalogue) if not one.enabled]
-    models = [*traits, *_in_order(compile_audiences(catalogue))]
-    return [_create(one, dialect) for one in models]
+    return [*traits, *_in_order(compile_audiences(catalogue))]
 
 
 def _create(model: GeneratedModel, dialect: str) -> str:
@@ -65,35 +70,44 @@ def _in_order(models: Sequence[GeneratedModel]) -> list[GeneratedModel]:
     return done
 
 
-def _stubs(world: World) -> list[str]:
-    statements = [f"create table {name} ({columns})" for name, columns in _TABLES.items()]
+def rows(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """What is in each of TABLES."""
     people = list(world.profiles.values())
-    statements += _insert("profiles", [(identifier(one.id), one.is_anonymous) for one in people])
-    statements += _insert(
-        "identity_graph", [(identifier("node " + one.id), identifier(one.id)) for one in people]
-    )
-    statements += _insert(
-        "user_traits",
-        [(identifier(one.id), name, value) for one in people for name, value in one.traits.items()],
-    )
-    statements += _insert("clock", [(world.as_of, None, None, 1)])
-    statements += _insert(
-        "int_identity__event_owners",
-        [(identifier(one.message_id), identifier("node " + one.profile)) for one in world.events],
-    )
-    statements += _consents(world)
-    return statements + _insert("new_events", [_event_row(one) for one in world.events])
-
-
-def _consents(world: World) -> list[str]:
     said = [
         (identifier(f"consent {one.id} {number}"), one.id, consent)
-        for one in world.profiles.values()
+        for one in people
         for number, consent in enumerate(one.consents)
     ]
-    owners = [(event, identifier("node " + profile)) for event, profile, _ in said]
-    rows = [(event, one.category, one.is_granted, one.occurred_at) for event, _, one in said]
-    return _insert("int_identity__event_owners", owners) + _insert("int_profiles__consents", rows)
+    owned = [(identifier(one.message_id), one.profile) for one in world.events]
+    owned += [(event, profile) for event, profile, _ in said]
+    return {
+        "profiles": [(identifier(one.id), one.is_anonymous) for one in people],
+        "identity_graph": [(_node(one.id), identifier(one.id)) for one in people],
+        "user_traits": [
+            (identifier(one.id), name, value)
+            for one in people
+            for name, value in one.traits.items()
+        ],
+        "int_identity__resolved": [],
+        "clock": [(world.as_of, None, None, 1)],
+        "int_identity__event_owners": [(event, _node(profile)) for event, profile in owned],
+        "int_profiles__consents": [
+            (event, one.category, one.is_granted, one.occurred_at) for event, _, one in said
+        ],
+        "new_events": [_event_row(one) for one in world.events],
+    }
+
+
+def _node(profile: str) -> UUID:
+    """The identifier that a profile is known by."""
+    return identifier("node " + profile)
+
+
+def _stubs(world: World) -> list[str]:
+    statements = [f"create table {name} ({columns})" for name, columns in TABLES.items()]
+    for name, found in rows(world).items():
+        statements += _insert(name, found)
+    return statements
 
 
 def _event_row(event: Event) -> tuple[Any, ...]:

@@ -124,32 +124,46 @@ def _plain(value: Any) -> Any:
     return str(value).replace("+02", "+02:00") if isinstance(value, (str, Decimal)) else value
 
 
-def statements(found: Rows) -> list[str]:
+@dataclass(frozen=True)
+class Stub:
+    """A table to read: the types of its columns by name, and its rows."""
+
+    name: str
+    columns: dict[str, str]
+    rows: list[tuple[Any, ...]]
+
+
+def stubs(found: Rows) -> list[Stub]:
     """The two tables, the identifiers of the profiles, and the ids that were ever issued."""
-    columns = "profile_id uuid, canonical_profile_id uuid, identifier_id uuid"
-    made = [
-        f"create table profile_merges ({columns})",
-        _table("rows_of_tickets", TICKETS, [values for _, values in found.tickets]),
-        _table("rows_of_scores", SCORES, [values for _, values in found.scores]),
-    ]
+    graph = []
+    merges: list[tuple[Any, ...]] = []
     for name in ("p0", "p1"):
         profile = stub_warehouse.identifier(name)
         node = UUID(md5(f"email\x1f{name}@x.org".encode()).hexdigest())
-        former = f", ('{FORMER}', '{profile}', null)" if name == "p1" else ""
-        made.append(f"insert into identity_graph values ('{node}', '{profile}')")
-        made.append(
-            f"insert into profile_merges values ('{profile}', '{profile}', '{node}'){former}"
-        )
-    return made
+        graph.append((node, profile))
+        merges.append((profile, profile, node))
+        if name == "p1":
+            merges.append((FORMER, profile, None))
+    kept = dict.fromkeys(("profile_id", "canonical_profile_id", "identifier_id"), "uuid")
+    owned = dict.fromkeys(("identifier_id", "canonical_profile_id"), "uuid")
+    return [
+        Stub("profile_merges", kept, merges),
+        Stub("rows_of_tickets", TICKETS, [tuple(one.values()) for _, one in found.tickets]),
+        Stub("rows_of_scores", SCORES, [tuple(one.values()) for _, one in found.scores]),
+        Stub("identity_graph", owned, graph),
+    ]
 
 
-def _table(name: str, columns: dict[str, str], found: list[dict[str, Any]]) -> str:
-    declared = ", ".join(f"{column} {kind}" for column, kind in columns.items())
-    made = f"create table {name} ({declared})"
-    values = ", ".join(
-        "(" + ", ".join(_literal(row[column]) for column in columns) + ")" for row in found
-    )
-    return f"{made}; insert into {name} values {values}" if found else made
+def statements(found: Rows) -> list[str]:
+    """The stubs as SQL; the graph is there already."""
+    return [_statement(one) for one in stubs(found)]
+
+
+def _statement(stub: Stub) -> str:
+    declared = ", ".join(f"{column} {kind}" for column, kind in stub.columns.items())
+    made = "" if stub.name in stub_warehouse.TABLES else f"create table {stub.name} ({declared}); "
+    values = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in stub.rows)
+    return f"{made}insert into {stub.name} values {values}" if stub.rows else made.rstrip("; ")
 
 
 def _literal(value: Any) -> str:

@@ -31,8 +31,8 @@ where
         or int_features.profile_trait__has_app__boolean is not null
         or int_features.profile_trait__age__integer is null
         or int_features.order_completed__first_is_gift_boolean = true
-        or int_features.order_completed__first_time < cast('2026-05-01 00:00:00' as timestamp)
-        or int_features.order_completed__first_time > cast('2026-05-01 10:00:00' as timestamp)
+        or int_features.order_completed__first_time < cast('2026-05-01 00:00:00' as timestamp_ntz)
+        or int_features.order_completed__first_time > cast('2026-05-01 10:00:00' as timestamp_ntz)
         or (
             int_features.order_completed__last_time >= int_features.as_of - interval '30' day
             and int_features.order_completed__last_time < int_features.as_of

@@ -108,14 +108,18 @@ select
     texts.property_cart_id,
     texts.property_currency,
     case
-        when texts.property_deliver_at__timestamp rlike '^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?$'
-        then cast(case
-            when length(texts.property_deliver_at__timestamp) = 10
-            then texts.property_deliver_at__timestamp || ' 00:00:00Z'
-            when texts.property_deliver_at__timestamp rlike '^.*(Z|[-+][0-9]{2}:?[0-9]{2})$'
-            then texts.property_deliver_at__timestamp
-            else texts.property_deliver_at__timestamp || 'Z'
-        end as timestamp)
+        when texts.property_deliver_at__timestamp rlike '^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?\\z'
+        then (
+            cast('1970-01-01 00:00:00' as timestamp_ntz) + unix_micros(
+                cast(case
+                    when length(texts.property_deliver_at__timestamp) = 10
+                    then texts.property_deliver_at__timestamp || ' 00:00:00Z'
+                    when texts.property_deliver_at__timestamp rlike '^.*(Z|[-+][0-9]{2}:?[0-9]{2})$'
+                    then texts.property_deliver_at__timestamp
+                    else texts.property_deliver_at__timestamp || 'Z'
+                end as timestamp)
+            ) * interval '0.000001' second
+        )
     end as property_deliver_at__timestamp,
     case
         when texts.property_is_gift__boolean = 'true'

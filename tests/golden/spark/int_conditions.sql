@@ -152,9 +152,9 @@ product_viewed_totals as (
             distinct case
                 when product_viewed_rows.occurred_at >= product_viewed_rows.as_of - interval '56' day
                 then (
-                    unix_micros(product_viewed_rows.as_of) - unix_micros(product_viewed_rows.occurred_at) - 1
+                    timestampdiff(microsecond, product_viewed_rows.occurred_at, product_viewed_rows.as_of) - 1
                 ) - (
-                    unix_micros(product_viewed_rows.as_of) - unix_micros(product_viewed_rows.occurred_at) - 1
+                    timestampdiff(microsecond, product_viewed_rows.occurred_at, product_viewed_rows.as_of) - 1
                 ) % 604800000000
             end
         ) as product_viewed__weeks_of_8,

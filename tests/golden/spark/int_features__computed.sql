@@ -283,9 +283,9 @@ page_viewed_rows as (
     cross join (
         select
             clock.as_of,
-            date_trunc('quarter', clock.as_of) - interval '3' month as previous_quarter,
-            date_trunc('quarter', clock.as_of) as this_quarter,
-            date_trunc('week', clock.as_of) as this_week
+            cast(trunc(cast(clock.as_of as date), 'quarter') as timestamp_ntz) - interval '3' month as previous_quarter,
+            cast(trunc(cast(clock.as_of as date), 'quarter') as timestamp_ntz) as this_quarter,
+            cast(trunc(cast(clock.as_of as date), 'week') as timestamp_ntz) as this_week
         from clock
     ) as moments
     where
@@ -343,7 +343,11 @@ page_viewed__session_count_30m__previous_quarter_spans as (
     select
         page_viewed__session_count_30m__previous_quarter_marked.canonical_profile_id,
         page_viewed__session_count_30m__previous_quarter_marked.session_number,
-        unix_micros(max(page_viewed__session_count_30m__previous_quarter_marked.occurred_at)) - unix_micros(min(page_viewed__session_count_30m__previous_quarter_marked.occurred_at)) as microseconds
+        timestampdiff(
+            microsecond,
+            min(page_viewed__session_count_30m__previous_quarter_marked.occurred_at),
+            max(page_viewed__session_count_30m__previous_quarter_marked.occurred_at)
+        ) as microseconds
     from page_viewed__session_count_30m__previous_quarter_marked
     group by
         page_viewed__session_count_30m__previous_quarter_marked.canonical_profile_id,
@@ -399,7 +403,11 @@ page_viewed__average_session_30m__this_week_spans as (
     select
         page_viewed__average_session_30m__this_week_marked.canonical_profile_id,
         page_viewed__average_session_30m__this_week_marked.session_number,
-        unix_micros(max(page_viewed__average_session_30m__this_week_marked.occurred_at)) - unix_micros(min(page_viewed__average_session_30m__this_week_marked.occurred_at)) as microseconds
+        timestampdiff(
+            microsecond,
+            min(page_viewed__average_session_30m__this_week_marked.occurred_at),
+            max(page_viewed__average_session_30m__this_week_marked.occurred_at)
+        ) as microseconds
     from page_viewed__average_session_30m__this_week_marked
     group by
         page_viewed__average_session_30m__this_week_marked.canonical_profile_id,
@@ -469,8 +477,8 @@ page_viewed__longest_streak_week__20260101_to_20260401_days as (
         datediff(day, cast('0001-01-01' as date), cast(page_viewed_rows.as_of as date)) - datediff(day, cast('0001-01-01' as date), cast(page_viewed_rows.as_of as date)) % 7 as today_number
     from page_viewed_rows
     where
-        page_viewed_rows.occurred_at >= cast('2026-01-01 00:00:00' as timestamp)
-        and page_viewed_rows.occurred_at < cast('2026-04-01 00:00:00' as timestamp)
+        page_viewed_rows.occurred_at >= cast('2026-01-01 00:00:00' as timestamp_ntz)
+        and page_viewed_rows.occurred_at < cast('2026-04-01 00:00:00' as timestamp_ntz)
 ),
 
 page_viewed__longest_streak_week__20260101_to_20260401_runs as (

@@ -90,24 +90,24 @@ page_viewed_crossed as (
             event__page_viewed.occurred_at < clock.as_of
         )
         or (
-            event__page_viewed.occurred_at < date_trunc('quarter', clock.previous_as_of) - interval '3' month
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.previous_as_of as date), 'quarter') as timestamp_ntz) - interval '3' month
         ) <> (
-            event__page_viewed.occurred_at < date_trunc('quarter', clock.as_of) - interval '3' month
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.as_of as date), 'quarter') as timestamp_ntz) - interval '3' month
         )
         or (
-            event__page_viewed.occurred_at < date_trunc('quarter', clock.previous_as_of)
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.previous_as_of as date), 'quarter') as timestamp_ntz)
         ) <> (
-            event__page_viewed.occurred_at < date_trunc('quarter', clock.as_of)
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.as_of as date), 'quarter') as timestamp_ntz)
         )
         or (
-            event__page_viewed.occurred_at < date_trunc('week', clock.previous_as_of)
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.previous_as_of as date), 'week') as timestamp_ntz)
         ) <> (
-            event__page_viewed.occurred_at < date_trunc('week', clock.as_of)
+            event__page_viewed.occurred_at < cast(trunc(cast(clock.as_of as date), 'week') as timestamp_ntz)
         )
         or (
-            event__page_viewed.occurred_at < date_trunc('day', clock.previous_as_of) - interval '1' day
+            event__page_viewed.occurred_at < cast(cast(clock.previous_as_of as date) as timestamp_ntz) - interval '1' day
         ) <> (
-            event__page_viewed.occurred_at < date_trunc('day', clock.as_of) - interval '1' day
+            event__page_viewed.occurred_at < cast(cast(clock.as_of as date) as timestamp_ntz) - interval '1' day
         )
 ),
 

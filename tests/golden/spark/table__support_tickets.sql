@@ -10,11 +10,22 @@ rows_of_support_tickets as (
 texts as (
     select
         cast(rows_of_support_tickets.customer_no as string) as owner_value,
-        case
-            when cast(rows_of_support_tickets.opened_at as string) rlike '^.*:[0-9]{2}([.][0-9]+)?[-+][0-9]{2}$'
-            then cast(rows_of_support_tickets.opened_at as string) || ':00'
-            else cast(rows_of_support_tickets.opened_at as string)
-        end as occurred_at,
+        regexp_replace(
+            get_json_object(
+                to_json(
+                    named_struct('moment', rows_of_support_tickets.opened_at),
+                    map(
+                        'timestampFormat',
+                        'yyyy-MM-dd HH:mm:ss.SSSSSSXXX',
+                        'timestampNTZFormat',
+                        'yyyy-MM-dd HH:mm:ss.SSSSSS'
+                    )
+                ),
+                '$.moment'
+            ),
+            '(:[0-9]{2}([.][0-9]+)?[-+][0-9]{2})$',
+            '$1:00'
+        ) as occurred_at,
         cast(rows_of_support_tickets.status as string) as property_status
     from rows_of_support_tickets
 )
@@ -22,14 +33,18 @@ texts as (
 select
     md5('user_id' || chr(31) || nullif(trim(texts.owner_value), '')) as identifier_id,
     case
-        when texts.occurred_at rlike '^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?$'
-        then cast(case
-            when length(texts.occurred_at) = 10
-            then texts.occurred_at || ' 00:00:00Z'
-            when texts.occurred_at rlike '^.*(Z|[-+][0-9]{2}:?[0-9]{2})$'
-            then texts.occurred_at
-            else texts.occurred_at || 'Z'
-        end as timestamp)
+        when texts.occurred_at rlike '^([12][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))|([12][0-9](0[48]|[2468][048]|[13579][26])|(1[26]|2[048])00)-02-29)([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?\\z'
+        then (
+            cast('1970-01-01 00:00:00' as timestamp_ntz) + unix_micros(
+                cast(case
+                    when length(texts.occurred_at) = 10
+                    then texts.occurred_at || ' 00:00:00Z'
+                    when texts.occurred_at rlike '^.*(Z|[-+][0-9]{2}:?[0-9]{2})$'
+                    then texts.occurred_at
+                    else texts.occurred_at || 'Z'
+                end as timestamp)
+            ) * interval '0.000001' second
+        )
     end as occurred_at,
     texts.property_status
 from texts

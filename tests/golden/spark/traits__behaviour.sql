@@ -19,9 +19,12 @@ select
     int_features.order_completed__most_frequent_store_at_least_2 as favourite_store,
     int_features.order_completed__minimum_store as first_store,
     cast(floor(
-        cast(unix_micros(int_features.as_of) - unix_micros(int_features.page_viewed__last_time) as decimal(38, 6)) / 86400000000
+        cast(timestampdiff(microsecond, int_features.page_viewed__last_time, int_features.as_of) - pmod(
+            timestampdiff(microsecond, int_features.page_viewed__last_time, int_features.as_of),
+            86400000000
+        ) as decimal(38, 6)) / 86400000000
     ) as bigint) as days_quiet,
-    cast(cast(unix_micros(int_features.as_of) - unix_micros(int_features.page_viewed__first_time) as decimal(38, 6)) / 86400000000 as decimal(38, 6)) as age_in_days,
+    cast(cast(timestampdiff(microsecond, int_features.page_viewed__first_time, int_features.as_of) as decimal(38, 6)) / 86400000000 as decimal(38, 6)) as age_in_days,
     int_features.page_viewed__session_count_30m__previous_quarter as visits,
     int_features.page_viewed__longest_session_30m__previous_quarter as longest_visit,
     int_features.page_viewed__average_session_30m__this_week as average_visit,
@@ -96,7 +99,10 @@ select
             then upper(int_features.profile_trait__plan)
             when (
                 cast(floor(
-                    cast(unix_micros(int_features.as_of) - unix_micros(int_features.order_completed__first_time) as decimal(38, 6)) / 86400000000
+                    cast(timestampdiff(microsecond, int_features.order_completed__first_time, int_features.as_of) - pmod(
+                        timestampdiff(microsecond, int_features.order_completed__first_time, int_features.as_of),
+                        86400000000
+                    ) as decimal(38, 6)) / 86400000000
                 ) as bigint) < 30
             )
             or (
