@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from cdp.dbt import run_dbt
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
 from tests.identity.oracle import profile_id
@@ -33,6 +34,7 @@ identifiers:
   - {type: anonymous_id, paths: [anonymousId], limit: {count: 3}}
   - {type: device_id, paths: [context.device.id], limit: {count: 2}}
 """
+TESTS = ("assert_profiles_keep_limits", "assert_edges_stay_inside_profiles")
 SELECTED = ("--select", "+identity_graph", "+profile_merges", "+identity_decisions")
 
 
@@ -53,6 +55,8 @@ def test_overrides_give_what_the_sequence_gives(project: Project, tmp_path: Path
 
     _write_table(project, [one for some in overrides for one in some])
     run(project, *SELECTED)
+    # The project's own tests know that links join whatever the limits.
+    run_dbt(project, "test", ["--quiet", "--select", *TESTS])
     expected = _expected(cases, overrides)
     assert _graph(project) == expected
     assert expected != without

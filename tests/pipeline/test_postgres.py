@@ -60,11 +60,12 @@ def test_both_engines_make_the_same_tables(server: Any, store_data: Path, tmp_pa
             f"select rule from {on_postgres.schema('public')}.identity_decisions "
             "where rule like 'override%' or rule like 'never%' group by 1 order by 1"
         )
-        assert [rule for (rule,) in cursor.fetchall()] == ["override: an office"]
+        rules = [rule for (rule,) in cursor.fetchall()]
+        assert rules == ["never: an override", "override: an office"]
 
 
 def _overrule(project: Project) -> None:
-    """Two people are linked, and the busiest e-mail address is blocked, from now on."""
+    """Two people are linked, two identifiers kept apart, the busiest e-mail address is blocked."""
     with open_warehouse(project, read_only=True) as warehouse:
         one, other = warehouse.rows(
             "select identifier_value from main.identity_graph where identifier_type = 'user_id' "
@@ -74,9 +75,19 @@ def _overrule(project: Project) -> None:
             "select identifier_value from main_internal.int_identity__nodes "
             "where identifier_type = 'email' order by evidence_count desc, 1 limit 1"
         )
+        user, browser = warehouse.rows(
+            "select one.identifier_value, other.identifier_value "
+            "from main_internal.int_identity__edges as edges "
+            "inner join main.identity_graph as one on edges.source_id = one.identifier_id "
+            "inner join main.identity_graph as other on edges.target_id = other.identifier_id "
+            "where one.identifier_type = 'user_id' and other.identifier_type = 'anonymous_id' "
+            "and one.canonical_profile_id = other.canonical_profile_id order by all desc limit 1"
+        )[0]
     (project.definitions / "identity_overrides.yml").write_text(
         f"overrides:\n  - link: [{{user_id: {one[0]!r}}}, {{user_id: {other[0]!r}}}]\n"
         "    author: support\n    reason: one person\n"
+        f"  - never: [{{user_id: {user!r}}}, {{anonymous_id: {browser!r}}}]\n"
+        "    author: support\n    reason: not hers\n"
         f"  - block: {{email: {email!r}}}\n    author: support\n    reason: an office\n"
     )
     compile_here(project)
