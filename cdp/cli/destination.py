@@ -49,6 +49,7 @@ def list_(project: Project, configured: bool, output_format: str | None) -> None
         print_rows(("destination", "type", "live_on"), rows, output_format)
         return
     from cdp.destinations.manifest import load_manifests
+    from cdp.destinations.page import what_it_is
 
     print_rows(
         ("type", "title", "objects", "removes"),
@@ -56,7 +57,7 @@ def list_(project: Project, configured: bool, output_format: str | None) -> None
             (
                 name,
                 one.title,
-                ", ".join(one.http.objects) if one.http else "files",
+                ", ".join(one.http.objects) if one.http else what_it_is(one),
                 _removing(one),
             )
             for name, one in sorted(load_manifests().items())
@@ -80,7 +81,7 @@ def show(type_name: str) -> None:
     if manifest.http is None:
         raise RunError(
             "no-page",
-            f"'{type_name}' writes files; it has no page of its own",
+            f"'{type_name}' has no page of its own",
             help="see docs/syncs.md",
         )
     click.echo(destination_page(manifest))
@@ -156,7 +157,9 @@ def simulate(type_name: str, port: int, faults: float, seed: int, only: str) -> 
             f"'{type_name}' has no requests to simulate"
             if manifest.http is None
             else f"{manifest.title} has no object '{only}'",
-            help=suggest(only, manifest.http.objects) if manifest.http else "files need no server",
+            help=suggest(only, manifest.http.objects)
+            if manifest.http
+            else "only what is reached over HTTP can be simulated",
         )
     server = make_server(Simulator(manifest, faults=Faults(seed, faults), only=only), port)
     address = f"http://127.0.0.1:{server.port}"
@@ -185,6 +188,8 @@ def _manifest(name: str) -> Manifest:
 
 def _removing(manifest: Manifest) -> str:
     """The objects whose rows can be removed again."""
+    from cdp.destinations.page import what_it_is
+
     if manifest.http is None:
-        return "files"
+        return what_it_is(manifest)
     return ", ".join(name for name, one in manifest.http.objects.items() if one.serves("remove"))

@@ -29,6 +29,10 @@ def open_driver(
         if shared_folder is not None and destination.manifest.http.limits:
             limits = shared_folder / f"{destination.name}.limits"
         return HttpDriver(destination, target, sleep, limits)
+    if destination.manifest.table_dialect is not None:
+        from cdp.destinations.tables import TableDriver
+
+        return TableDriver(destination, project_folder)
     from cdp.destinations.files import FileDriver
 
     return FileDriver(destination, project_folder)

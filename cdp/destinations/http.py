@@ -25,6 +25,7 @@ from cdp.destinations.delivery import (
     Batch,
     Outcome,
     Refused,
+    Stop,
     Target,
 )
 from cdp.destinations.limits import RateLimits
@@ -102,6 +103,7 @@ class HttpDriver:
         ]
         self._sleep = sleep
         self._failed_in_a_row = 0
+        self._may_have_written = False
         self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), transport)
         self._auth = Auth(http.auth, self._scope, self._transport)
         self._requests = Requests(http, self._auth, self._scope)
@@ -127,7 +129,13 @@ class HttpDriver:
         operation = self._operations[batch.rows[0].operation]
         shaped = self._shaper.shape_all(batch)
         rows = [one for one in shaped if not isinstance(one, Outcome)]
-        sent = self._send_rows(operation, rows, batch) if rows else []
+        self._may_have_written = False
+        try:
+            sent = self._send_rows(operation, rows, batch) if rows else []
+        except Stop as stop:
+            if self._may_have_written:
+                stop.outcome = stop.outcome.doubted()
+            raise
         if isinstance(sent, Refused):
             return sent
         outcomes = iter(sent)
@@ -263,10 +271,13 @@ class HttpDriver:
                 if len(call.body or b"") > operation.max_bytes:
                     return _too_large(len(rows), operation.max_bytes)
                 response = self._exchange(call, len(rows))
-                return read_reply(response, self._http, operation, rows, hidden)
+                reply = read_reply(response, self._http, operation, rows, hidden)
             except TryAgain as error:
                 may_have_arrived = may_have_arrived or error.may_have_arrived
+                self._may_have_written = self._may_have_written or error.may_have_arrived
                 raise
+            self._may_have_written = self._may_have_written or not isinstance(reply, Refused)
+            return reply
 
         try:
             reply = self._tried(once, stop_when=lambda: may_have_arrived and not is_idempotent)

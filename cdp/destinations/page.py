@@ -48,7 +48,7 @@ def index_page(manifests: Iterable[Manifest]) -> str:
         (
             f"[{one.title}]({one.name}.md)" if one.http else one.title,
             f"`{one.name}`",
-            ", ".join(f"`{name}`" for name in one.http.objects) if one.http else "files",
+            ", ".join(f"`{name}`" for name in one.http.objects) if one.http else what_it_is(one),
             one.description or "See [syncs.md](../syncs.md).",
         )
         for one in sorted(manifests, key=lambda one: one.title.lower())
@@ -59,6 +59,11 @@ def index_page(manifests: Iterable[Manifest]) -> str:
         "are written and run is in [syncs.md](../syncs.md).\n\n"
         + _table(("destination", "`type`", "`object`", "what it holds"), rows)
     )
+
+
+def what_it_is(manifest: Manifest) -> str:
+    """What a destination without objects holds."""
+    return "files" if manifest.file_format else "a table for each sync"
 
 
 def example_of(manifest: Manifest) -> str:

@@ -37,6 +37,8 @@ def probe(
     Raises RunError for a missing secret, and when the destination says no or nothing.
     """
     http = destination.manifest.http
+    if destination.manifest.table_dialect is not None:
+        return _probe_database(destination, project_folder)
     if http is None:
         return _probe_folder(destination, project_folder)
     try:
@@ -80,6 +82,21 @@ def _probe_http(
         location=destination.location,
         help="check its address and its credentials",
     )
+
+
+def _probe_database(destination: Destination, project_folder: Path) -> Probe:
+    from cdp.destinations.tables import TableDriver
+
+    driver = TableDriver(destination, project_folder)
+    try:
+        driver.ask()
+    except Stop as stop:
+        raise RunError(
+            stop.slug, stop.message, location=destination.location, help=stop.help
+        ) from None
+    finally:
+        driver.close()
+    return Probe(destination.name, True, "the database answers")
 
 
 def _probe_folder(destination: Destination, project_folder: Path) -> Probe:

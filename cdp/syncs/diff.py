@@ -179,6 +179,8 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         "select p.sync_key, p.payload_hash, case "
         "when p.remote_state = 'present' and (p.old_hash = p.payload_hash or s.appends) "
         "then 'unchanged' "
+        # A message that may have arrived is not sent again because its text changed.
+        "when s.appends and s.hold_unknown and p.remote_state = 'unknown' then 'held' "
         "when p.is_same_as_last and ((s.hold_rejected and p.last_outcome = 'rejected') "
         "or (s.hold_unknown and p.last_outcome = 'unknown')) then 'held' "
         "when coalesce(p.remote_state, 'absent') = 'absent' then 'added' else 'changed' end "

@@ -126,6 +126,7 @@ class Journal:
             return None
         try:
             if journal.meta("complete"):
+                journal._add_remote_ids()
                 return journal
         except sqlite3.DatabaseError:
             pass
@@ -211,6 +212,14 @@ class Journal:
         """Close and remove the journal with everything that belongs to it."""
         self.close()
         delete_files(self.path)
+
+    def _add_remote_ids(self) -> None:
+        """A journal that an earlier version left has no column for them."""
+        for name, kind in (("rows", "text"), ("outcomes", "text not null default ''")):
+            # Names come from the line above.
+            known = [row[1] for row in self._database.execute(f"pragma table_info({name})")]
+            if "remote_id" not in known:
+                self._database.execute(f"alter table {name} add column remote_id {kind}")
 
     def _between(self, first: int, last: int) -> list[JournalRow]:
         return [

@@ -151,6 +151,8 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "when o.outcome = 'unknown' or o.doubt = 1 then null "
         "else l.payload_hash end as payload_hash, "
         "case when o.outcome = 'accepted' and o.operation = 'remove' then null "
+        # Whatever became of the row, its id may be another now: it is looked up again.
+        "when o.outcome = 'unknown' or o.doubt = 1 then nullif(o.remote_id, '') "
         "else coalesce(nullif(o.remote_id, ''), l.remote_id) end as remote_id, "
         "o.operation as last_operation, o.payload_hash as last_hash, "
         "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "

@@ -167,16 +167,13 @@ def test_a_folder_that_cannot_be_made_is_found(folder: Path) -> None:
         ),
         (
             ("show", "csv_file"),
-            (
-                "error[no-page]: 'csv_file' writes files; it has no page of its own\n"
-                "help: see docs/syncs.md"
-            ),
+            ("error[no-page]: 'csv_file' has no page of its own\nhelp: see docs/syncs.md"),
         ),
         (
             ("simulate", "csv_file"),
             (
                 "error[cannot-simulate]: 'csv_file' has no requests to simulate\n"
-                "help: files need no server"
+                "help: only what is reached over HTTP can be simulated"
             ),
         ),
         (

@@ -163,6 +163,8 @@ class World:
             is_there = known.state == "present"
             if is_there and (known.content == content or self.shape.appends):
                 continue
+            if self.shape.appends and not self.shape.is_idempotent and known.state == "unknown":
+                continue
             if not self._is_held(known, ("upsert", content), retry_rejected):
                 yield "upsert", key, content, json.dumps(fields), known.remote_id
 
@@ -181,7 +183,7 @@ class World:
             known.state = "present" if operation == "upsert" else "absent"
             known.content = said["payload_hash"]
         elif outcome == "unknown" or said["doubt"]:
-            known.state, known.content = "unknown", None
+            known.state, known.content, known.remote_id = "unknown", None, ""
         known.remote_id = said["remote_id"] or known.remote_id
         if outcome == "accepted" and operation == "remove":
             known.remote_id = ""

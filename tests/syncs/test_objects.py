@@ -123,6 +123,8 @@ def test_a_message_whose_answer_is_lost_is_held_and_not_sent_twice(
     sent = simulator.requests
     simulator.faults.rate = 0.0
     assert shop.run().diff.held == 1
+    desire(shop, {"m1": 2}, columns)
+    assert shop.run().diff.held == 1
     assert simulator.requests == sent == 1
 
 

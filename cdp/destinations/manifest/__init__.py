@@ -2,8 +2,8 @@
 
 Owns the manifest format (one YAML a destination type in `manifests/`), its
 closed reading and its checks, divided by concern: `settings`, `http`, `objects`,
-`replies`. A manifest is either for the HTTP engine or for the file driver. Does
-not send anything and knows no configured destination.
+`replies`. A manifest is for the HTTP engine, or for the driver of files or
+of tables. Does not send anything and knows no configured destination.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ __all__ = [
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 CASES = ".cases.yml"
-DRIVERS = ("http", "file")
+DRIVERS = ("http", "file", "table")
 FILE_FORMATS = ("csv", "jsonl", "parquet")
+TABLE_DIALECTS = ("sqlite", "postgres")
 ENDPOINT = "endpoint"
 _ENDPOINT = Setting(
     ENDPOINT,
@@ -59,7 +60,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A type of destination. Exactly one of `http` and `file_format` is set."""
+    """A type of destination. Exactly one of `http`, `file_format` and `table_dialect` is set."""
 
     name: str
     title: str
@@ -69,6 +70,7 @@ class Manifest:
     docs: str = ""
     description: str = ""
     facts: tuple[Fact, ...] = field(default=())
+    table_dialect: str | None = None
 
     def object(self, name: str) -> Object | None:
         """An object by name; without a name the only one. None for files and unknown names."""
@@ -115,9 +117,12 @@ def read_manifest(path: Path, problems: Problems) -> Manifest | None:
     file_format = (
         section.choice("format", FILE_FORMATS, required=True) if driver == "file" else None
     )
+    dialect = (
+        section.choice("dialect", TABLE_DIALECTS, required=True) if driver == "table" else None
+    )
     facts = tuple(_fact(one) for one in section.sections("facts", "fact"))
     section.finish()
-    return Manifest(name, title, settings, http, file_format, docs, description, facts)
+    return Manifest(name, title, settings, http, file_format, docs, description, facts, dialect)
 
 
 def _fact(one: Section) -> Fact:

@@ -51,6 +51,9 @@ class Faults:
 
     def next(self, possible: Sequence[str]) -> str:
         """The fault of a request out of the possible ones; empty for none."""
+        if self.rate == 0:
+            self._left = 0
+            return ""
         if self._left > 0 and self._kind in possible:
             self._left -= 1
         else:

@@ -126,9 +126,9 @@ def rows_of(bindings: Bindings) -> list[dict[str, Any]]:
     if "rows" in bindings:
         raw = bindings["rows"]
     elif "batch.keys" in bindings:
-        raw = [{"row.key": one} for one in bindings["batch.keys"]]
+        raw = [{"row.key": one} for one in _as_list(bindings["batch.keys"])]
     elif "batch.remote_ids" in bindings:
-        raw = [{"row.remote_id": one} for one in bindings["batch.remote_ids"]]
+        raw = [{"row.remote_id": one} for one in _as_list(bindings["batch.remote_ids"])]
     else:
         raw = [{path: one for path, one in bindings.items() if path.startswith("row.")}]
     return [_row(one, bindings) for one in raw]
