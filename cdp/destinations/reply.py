@@ -237,7 +237,7 @@ def _in_message(shape: Results, text: str, rows: Sequence[Row]) -> list[int]:
 
 
 def _having(value: str, rows: Sequence[Row], is_trace: bool) -> list[int]:
-    """The rows with a trace id, or with an identifier of this value in any case."""
+    """The rows with a trace id, or with an identifier or field of this value in any case."""
     if is_trace:
         return [index for index, row in enumerate(rows) if row["ref"] == value]
     folded = value.casefold()
@@ -246,7 +246,12 @@ def _having(value: str, rows: Sequence[Row], is_trace: bool) -> list[int]:
         for index, row in enumerate(rows)
         if any(
             str(one).casefold() == folded
-            for one in (row["key"], row["remote_id"], *row["identifiers"].values())
+            for one in (
+                row["key"],
+                row["remote_id"],
+                *row["identifiers"].values(),
+                *row["known"].values(),
+            )
         )
     ]
 

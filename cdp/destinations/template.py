@@ -163,7 +163,12 @@ def _compiled_each(template: Mapping[str, Any], quote: Callable[[str], str] | No
         values = each(scope) or ()
         if isinstance(values, Mapping):
             values = [{"name": key, "value": value} for key, value in values.items()]
-        return [do({**scope, name: value}) for value in values]
+        inner = dict(scope)
+        made = []
+        for value in values:
+            inner[name] = value
+            made.append(do(inner))
+        return made
 
     return make
 

@@ -63,6 +63,43 @@ def test_in_the_end_a_destination_holds_what_it_should(
     assert [one for one in (*secrets, "private.example", "+4915112345") if one in shown] == []
 
 
+@pytest.mark.parametrize(("name", "shape"), OBJECTS)
+def test_rows_that_a_destination_refuses_are_found_and_the_others_arrive(
+    tmp_path: Path, name: str, shape: str
+) -> None:
+    world = make_world(tmp_path, name, shape, 0, 0.0)
+    desired = dict(world.person(number, "first") for number in range(12))
+    bad = sorted(desired)[3::5]
+    world.simulator.poisoned = {
+        str(one) for key in bad for one in recognised(world, world.wanted(key, desired[key]))
+    }
+    error = world.run(desired)
+    assert error is None, str(error)
+    states = {key: known.last[2] for key, known in world.memory.items()}
+    assert states == {key: "rejected" if key in bad else "accepted" for key in desired}
+    place = world.simulator.place(shape)
+    assert len(place.events if world.shape.appends else place.entities) == len(desired) - len(bad)
+
+
+def recognised(world: World, wanted: dict[str, Any]) -> list[Any]:
+    """What a vendor can see of a row that is its own."""
+    rules = {**world.shape.identifiers, **world.shape.fields}
+    shared = {
+        rule.sent_as
+        for name, rule in rules.items()
+        if rule.example is not None
+        and name != "text"
+        or (name in world.shape.identifiers and not rule.is_key)
+    }
+    own = [one for one in (wanted["key"], wanted.get("id"), wanted.get("uuid")) if one]
+    return own + [
+        value
+        for group in ("identifiers", "known", "attributes")
+        for name, value in wanted[group].items()
+        if name not in shared | {"tier", "visits"}
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(("name", "shape"), OBJECTS)

@@ -79,7 +79,7 @@ def value_of(rule: FieldRule | None, name: str, number: int) -> Any:
     if rule is not None and (rule.value.validate == "e164" or "e164" in rule.value.normalize):
         return f"+4915112345{number:03}"
     if rule is not None and rule.example is not None:
-        return rule.example
+        return f"{rule.example} {number}" if name == "text" else rule.example
     return f"{name}-{number}"
 
 

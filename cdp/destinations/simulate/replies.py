@@ -191,7 +191,8 @@ def _name_of(row: dict[str, Any]) -> str:
     """What a vendor would call a row: its key, else its first identifier."""
     if row.get("key"):
         return str(row["key"])
-    return str(next(iter((row.get("identifiers") or {}).values()), ""))
+    named = (row.get("identifiers") or {}) or row.get("fields") or {}
+    return str(next(iter(named.values()), ""))
 
 
 def _example(wanted: Any) -> Any:

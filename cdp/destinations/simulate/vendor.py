@@ -40,9 +40,9 @@ class Simulator:
     """The state of one simulated destination.
 
     `settings` are what the client was configured with: with them, credentials are
-    compared; without, they only have to be there. `poisoned` holds keys that are
-    always refused; `only` names the object that requests are about, where two of them
-    look alike. `clock` gives seconds.
+    compared; without, they only have to be there. `poisoned` holds keys and values
+    whose rows are always refused; `only` names the object that requests are about,
+    where two of them look alike. `clock` gives seconds.
     """
 
     manifest: Manifest
@@ -149,9 +149,9 @@ class Simulator:
         return found
 
     def _carry_out(self, match: Match, received: Received) -> Reply:
-        # A look-up shows less of where it is than the write after it.
-        is_write = match.route.part != "lookup"
-        place = self.place(match.route.object.name, match.options, make=is_write)
+        # A look-up and a removal may show less of where they are than the first write does.
+        is_first = match.route.part != "lookup" and "upsert" in match.route.operation.serves
+        place = self.place(match.route.object.name, match.options, make=is_first)
         scope = {
             "options": match.options,
             "settings": self.settings or {},
@@ -277,7 +277,11 @@ class Simulator:
 
 
 def _names(row: dict[str, Any], place: Place) -> list[Any]:
-    names = [row.get("key"), *(row.get("identifiers") or {}).values()]
+    """Everything that tells whose row it is."""
+    names = [row.get("key"), row.get("id"), row.get("uuid")]
+    names += (row.get("identifiers") or {}).values()
+    for value in row["fields"].values():
+        names += value if isinstance(value, list) else [value]
     entity = place.find(row) if row.get("remote_id") else None
     return names + ([entity.key] if entity else [])
 
