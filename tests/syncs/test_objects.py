@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -21,6 +23,7 @@ destinations:
     type: twilio
     live_on: [dev]
     settings: {account_sid: AC0123456789abcdef0123456789abcdef, auth_token: env:HOOK_TOKEN}
+  - {name: book, type: sqlite_table, live_on: [dev], settings: {path: out/book.sqlite}}
   - {name: segment, type: segment, live_on: [dev], settings: {write_key: env:HOOK_TOKEN}}
 """
 RECORDS = "key: email\nfields:\n  email: {column: email}\n  spend: {column: spend, as: Total_Spend}"
@@ -109,6 +112,19 @@ def test_what_was_appended_is_never_sent_again_and_never_removed(shop: Shop, use
     result = shop.run()
     assert (result.diff.added, result.diff.changed, result.diff.kept) == (1, 0, 1)
     assert len(simulator.place("events").events) == 3
+
+
+def test_a_table_follows_the_desired_state(shop: Shop) -> None:
+    (shop.folder / "definitions" / "destinations.yml").write_text(DESTINATIONS)
+    text = SYNC.format("book", RECORDS.replace(", as: Total_Spend", ""))
+    (shop.folder / "definitions" / "syncs" / "customers.yml").write_text(text)
+    for wanted in ({"a": 1.0, "b": 2.5}, {"b": 3.5, "c": 4.0}):
+        desire(shop, wanted)
+        assert shop.run().error is None
+        with closing(sqlite3.connect(shop.folder / "out" / "book.sqlite")) as book:
+            found = dict(book.execute("select sync_key, spend from customers").fetchall())
+        assert found == wanted
+    assert shop.run().diff.to_send == 0
 
 
 @pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER])
