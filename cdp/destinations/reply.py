@@ -109,6 +109,9 @@ def find_rule(rules: Sequence[Rule], response: httpx.Response, body: Any) -> Rul
             continue
         if rule.contains and rule.contains not in response.text:
             continue
+        # A body that cannot be read says nothing, not even that something is missing in it.
+        if rule.where and body is None:
+            continue
         if holds(body, rule.where):
             return rule
     return None

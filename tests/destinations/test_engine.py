@@ -69,6 +69,22 @@ def test_a_page_of_html_is_no_answer() -> None:
     assert (states(reply), len(waits)) == ([("accepted", "")] * 2, 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("tiktok_audiences", "members"), ("hubspot", "records"), ("marketo", "leads")],
+)
+def test_a_body_that_cannot_be_read_is_no_refusal(name: str, shape: str) -> None:
+    """Although their rules ask for what is missing in a body."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"grant_type" in request.content:
+            return httpx.Response(200, json={"access_token": "t"})
+        return httpx.Response(200, text='{"code": 0, "resu')
+
+    reply, _ = send(name, shape, answer)
+    assert states(reply) == [("unknown", "malformed_body")] * 2
+
+
 def test_rows_are_unknown_when_only_html_comes_back() -> None:
     reply, waits = send("braze", "users", lambda request: HTML)
     assert (states(reply), len(waits)) == ([("unknown", "malformed_body")] * 2, 5)
