@@ -80,7 +80,11 @@ def test_a_hostile_text_is_compared_as_it_is(tmp_path: Path, text: str) -> None:
 def test_jinja_leaves_a_hostile_text_alone(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         catalogue = hostile_catalogue(Path(folder), text)
-    names = {"config": lambda **settings: "", "ref": lambda name: name}
+    names = {
+        "config": lambda **settings: "",
+        "ref": lambda name: name,
+        "var": lambda name, default: default,
+    }
     macros = type("Macros", (), {"__getattr__": lambda self, name: lambda *values: "select 1"})()
     for model in [*compile_traits(catalogue), *compile_audiences(catalogue)]:
         printed = print_model(model, "duckdb", "0" * 64, only_dialect=True)
