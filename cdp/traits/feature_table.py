@@ -11,7 +11,7 @@ everything above reads (design, decision 6): no event at or after `as_of` counts
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlglot import exp, select
 
@@ -32,6 +32,7 @@ from cdp.traits.touched import TOUCHED, compile_touched
 NAME = PROFILE.features
 COMPUTED = "int_features__computed"
 OF_TABLES = "int_features__tables"
+RECOMPUTED = "int_features__recomputed"
 _PROFILE = Column(PROFILE.key, "uuid", "The profile.")
 _AS_OF = Column("as_of", "timestamp", "The moment that every window ends at.")
 _IS_ANONYMOUS = Column("is_anonymous", "boolean", "Whether no user id and no e-mail is known.")
@@ -83,14 +84,13 @@ def compile_features(plan: FeaturePlan, upstream_version: str) -> list[Generated
         compile_touched(plan, [COMPUTED]),
         *stored,
         _all_features(plan, stored),
-        _recomputed(stored[0]),
+        _recomputed(plan, followed),
     ]
 
 
 def _followed(plan: FeaturePlan, part: _Part, upstream_version: str) -> GeneratedModel:
     query = sql_text(_Table(plan, "duckdb", part).query(), "duckdb")
     version = digest(f"{upstream_version} {query}")
-    traits = [PROFILE.traits] if plan.traits_of(PROFILE.name) else []
     of_touched = "{{ cdp.cdp_where_touched('" + version + "') }}"
     return GeneratedModel(
         name=COMPUTED,
@@ -99,14 +99,7 @@ def _followed(plan: FeaturePlan, part: _Part, upstream_version: str) -> Generate
         description="One row a profile: each distinct aggregate over events that a trait or an "
         "audience uses, computed once. A run computes the profiles of int_features__touched.",
         columns=(_PROFILE, _IS_ANONYMOUS, *_columns(plan, part)),
-        imports=(
-            *(
-                Import(name, f"{Import.ref(name).sql}\n{of_touched}")
-                for name in (PROFILE.table, "identity_graph", *traits)
-            ),
-            *(Import.ref(plan.event_model(event)) for event in part.events),
-            _clock_of_run(),
-        ),
+        imports=(*_imports(plan, part, of_touched), _clock_of_run()),
         body=lambda dialect: _Table(plan, dialect, part).query(),
         config={
             "materialized": "profile_features",
@@ -116,30 +109,34 @@ def _followed(plan: FeaturePlan, part: _Part, upstream_version: str) -> Generate
     )
 
 
-def _recomputed(followed: GeneratedModel) -> GeneratedModel:
-    """What a followed table would hold, of a sample, had it been computed whole."""
-    sampled = "{{ cdp.cdp_where_sampled('" + followed.name + "') }}"
-    imports = [
-        Import(one.name, one.sql.replace(_touched(followed), sampled))
-        for one in followed.imports
-        if one.name != "clock"
-    ]
-    as_of = "{{ cdp.cdp_features_as_of('" + followed.name + "') }}"
-    return replace(
-        followed,
-        name=f"{followed.name.removesuffix('__computed')}__recomputed",
-        description=f"What {followed.name} would hold had it been computed whole: of a sample of "
+def _recomputed(plan: FeaturePlan, part: _Part) -> GeneratedModel:
+    """What the followed table would hold, of a sample, had it been computed whole."""
+    sampled = "{{ cdp.cdp_where_sampled('" + COMPUTED + "') }}"
+    return GeneratedModel(
+        name=RECOMPUTED,
+        folder="traits",
+        definitions=plan.files,
+        description=f"What {COMPUTED} would hold had it been computed whole: of a sample of "
         "the profiles, another one after each run. There where the var cdp_verify_features is.",
-        imports=(*imports, Import("clock", as_of)),
+        columns=(_PROFILE, _IS_ANONYMOUS, *_columns(plan, part)),
+        imports=(*_imports(plan, part, sampled), _clock_noted()),
+        body=lambda dialect: _Table(plan, dialect, part).query(),
         config={"materialized": "view", "schema": "internal"},
         enabled="var('cdp_verify_features', '') != ''",
     )
 
 
-def _touched(followed: GeneratedModel) -> str:
-    """What restricts the imports of a followed table to the touched profiles."""
-    version = str(followed.config["meta"]["definition_hash"])
-    return "{{ cdp.cdp_where_touched('" + version + "') }}"
+def _imports(plan: FeaturePlan, part: _Part, restriction: str = "") -> list[Import]:
+    """What a part reads but the clock; `restriction` says of which profiles."""
+    traits = [PROFILE.traits] if part.has_traits and plan.traits_of(PROFILE.name) else []
+    ending = f"\n{restriction}" if restriction else ""
+    return [
+        *(
+            Import(name, Import.ref(name).sql + ending)
+            for name in (PROFILE.table, "identity_graph", *traits)
+        ),
+        *(Import.ref(plan.event_model(event)) for event in part.events),
+    ]
 
 
 def _of_tables(plan: FeaturePlan, part: _Part) -> GeneratedModel:
@@ -150,12 +147,7 @@ def _of_tables(plan: FeaturePlan, part: _Part) -> GeneratedModel:
         description="One row a profile: each distinct aggregate over declared tables. Nothing "
         "tells what changed in them, so each run computes all.",
         columns=(_PROFILE, *_columns(plan, part)),
-        imports=(
-            Import.ref(PROFILE.table),
-            Import.ref("identity_graph"),
-            *(Import.ref(plan.event_model(event)) for event in part.events),
-            _clock_of_run(),
-        ),
+        imports=(*_imports(plan, part), _clock_of_run()),
         body=lambda dialect: _Table(plan, dialect, part).query(),
         config={"materialized": "table", "schema": "internal"},
     )
@@ -188,11 +180,16 @@ def _all_features(plan: FeaturePlan, stored: Sequence[GeneratedModel]) -> Genera
         columns=(_PROFILE, _AS_OF, _IS_ANONYMOUS, *(column for _, column in columns.values())),
         imports=(
             *(Import.ref(one.name) for one in stored),
-            Import("clock", "{{ cdp.cdp_features_as_of('" + first.name + "') }}"),
+            _clock_noted(),
         ),
         body=body,
         config={"materialized": "view", "schema": "internal"},
     )
+
+
+def _clock_noted() -> Import:
+    """The moment that the stored features were computed as of."""
+    return Import("clock", "{{ cdp.cdp_features_as_of('" + COMPUTED + "') }}")
 
 
 def _clock_of_run() -> Import:

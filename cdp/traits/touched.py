@@ -7,7 +7,7 @@ Everything that follows (`macros/profile_features.sql`) reads this one table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlglot import exp, select
 
@@ -22,8 +22,6 @@ TOUCHED = "int_features__touched"
 _RESOLVED = "int_identity__resolved"
 _KEY = PROFILE.key
 _CLOCK = ("as_of", "previous_as_of", "followed", "resolution")
-At = Callable[[exp.Expr], exp.Expr]
-"""A moment that moves with as_of, as a function of it."""
 
 
 def compile_touched(plan: FeaturePlan, followers: Sequence[str]) -> GeneratedModel:
@@ -94,12 +92,16 @@ def _crossed(
     source = plan.event_model(event)
     moment = exp.column("occurred_at", source)
     now, before = exp.column("as_of", "clock"), exp.column("previous_as_of", "clock")
+    bounds: list[tuple[exp.Expr, exp.Expr]] = [(before, now)]
+    bounds += [
+        (bound_at(one, before, dialect), bound_at(one, now, dialect)) for one in _bounds(features)
+    ]
     tests = [
         exp.NEQ(
-            this=exp.paren(exp.LT(this=moment.copy(), expression=at(before))),
-            expression=exp.paren(exp.LT(this=moment.copy(), expression=at(now))),
+            this=exp.paren(exp.LT(this=moment.copy(), expression=was)),
+            expression=exp.paren(exp.LT(this=moment.copy(), expression=is_now)),
         )
-        for at in _bounds(features, dialect)
+        for was, is_now in bounds
     ]
     same = exp.column("identifier_id", source).eq(exp.column("identifier_id", "identity_graph"))
     return (
@@ -111,20 +113,14 @@ def _crossed(
     )
 
 
-def _bounds(features: Iterable[Feature], dialect: str) -> list[At]:
-    """The bounds that an event may cross, each once: as_of, and those that move with it."""
-    found: dict[str, At] = {"as_of": lambda as_of: as_of.copy()}
+def _bounds(features: Iterable[Feature]) -> list[Bound]:
+    """The bounds that move with as_of and that an event may cross, each once."""
+    found: dict[Bound, None] = {}
     for feature in features:
         window = feature.query.window
         ends = [window.start, window.end] if window is not None else []
         if feature.aggregate == "current_streak":
             # Alive while its last day, or week, is the present one or the one before.
             ends.append(CalendarStart(str(feature.option), 1))
-        for end in ends:
-            if isinstance(end, (Duration, CalendarStart)):
-                found[repr(end)] = _at(end, dialect)
-    return list(found.values())
-
-
-def _at(bound: Bound, dialect: str) -> At:
-    return lambda as_of: bound_at(bound, as_of, dialect)
+        found |= dict.fromkeys(one for one in ends if isinstance(one, (Duration, CalendarStart)))
+    return list(found)
