@@ -9,17 +9,15 @@ model, by layer; the tables of identity and of profiles are shown beside, for th
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bench.ours import dbt_times
+from bench.ours import SOURCES, at, dbt_times, run_logged
 from bench.pipeline import PEOPLE, SEED, UNTIL
 from bench.report import GROUPS, machine, table
 from cdp.catalogue import load_catalogue
-from cdp.dbt import run_dbt
 from cdp.demo.store import DAYS, generate_store
 from cdp.generate import compile_catalogue, generated_files, write_files
 from cdp.loader.load import load_files
@@ -28,7 +26,6 @@ from cdp.scaffold import create_project
 from cdp.warehouse import open_warehouse
 
 FILES = 100
-SOURCES = ("web", "app")
 COUNTED = ("traits", "audiences")
 Seconds = dict[str, float]
 
@@ -55,10 +52,7 @@ def _build(project: Project, events: Path, files: slice, as_of: datetime) -> Sec
         for name in SOURCES:
             found = sorted((events / name).iterdir())[files]
             load_files(warehouse, project.raw_schema, catalogue.sources[name], found)
-    # dbt appends to its log, which holds the seconds.
-    (project.folder / "logs" / "dbt.log").unlink(missing_ok=True)
-    variables = json.dumps({"cdp_as_of": f"{as_of:%Y-%m-%d %H:%M:%S}"})
-    run_dbt(project, "run", ["--quiet", "--log-format-file", "json", "--vars", variables])
+    run_logged(project, "run", *at(f"{as_of:%Y-%m-%d %H:%M:%S}"))
     return {one["name"]: one["sql_s"] for one in dbt_times(project)["nodes"]}
 
 

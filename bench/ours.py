@@ -50,7 +50,7 @@ def run(folder: Path, events: Path, as_of: str, with_tests: bool) -> Phases:
         import dbt.adapters.duckdb  # noqa: F401
         import dbt.cli.main  # noqa: F401
     with phases.measure("dbt run"):
-        _dbt(project, "run", as_of)
+        run_logged(project, "run", *at(as_of))
     phases.notes["dbt"] = dbt_times(project)
     with phases.measure("publish"), open_warehouse(project) as warehouse:
         publish(project, warehouse)
@@ -61,7 +61,7 @@ def run(folder: Path, events: Path, as_of: str, with_tests: bool) -> Phases:
             raise result.error
     if with_tests:
         with phases.measure("dbt test"):
-            _dbt(project, "test", as_of)
+            run_logged(project, "test", *at(as_of))
     return phases
 
 
@@ -71,14 +71,20 @@ def lift_limits(project: Project) -> None:
     rules.write_text(re.sub(r"count: \d+", "count: 1000000000", rules.read_text()))
 
 
-def _dbt(project: Project, command: str, as_of: str) -> None:
-    variables = json.dumps({"cdp_as_of": as_of})
-    # The log is written either way; as JSON it can be read again.
-    run_dbt(project, command, ["--quiet", "--log-format-file", "json", "--vars", variables])
+def run_logged(project: Project, command: str, *words: str) -> None:
+    """Run dbt so that `dbt_times` can read what it took: its log, as JSON, of this run alone."""
+    # dbt appends to the log.
+    (project.folder / "logs" / "dbt.log").unlink(missing_ok=True)
+    run_dbt(project, command, ["--quiet", "--log-format-file", "json", *words])
+
+
+def at(as_of: str) -> tuple[str, str]:
+    """The words that set the clock of a run."""
+    return "--vars", json.dumps({"cdp_as_of": as_of})
 
 
 def dbt_times(project: Project) -> dict[str, Any]:
-    """Seconds of dbt's last run.
+    """Seconds of dbt's last run by `run_logged`.
 
     `span_s` is from the first model's start to the last one's end; `busy_s` of that with a
     model at work in the warehouse; each node's `wall_s` (compiling, templates, warehouse,

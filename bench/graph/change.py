@@ -22,10 +22,9 @@ import duckdb
 from bench.graph.shapes import PEOPLE
 from bench.graph.side import THREADS
 from bench.measure import Phases
-from bench.ours import dbt_times, lift_limits
+from bench.ours import dbt_times, lift_limits, run_logged
 from bench.report import machine, table
 from cdp.catalogue import load_catalogue
-from cdp.dbt import run_dbt
 from cdp.generate import compile_catalogue, generated_files, write_files
 from cdp.project import Project, find_project
 from cdp.scaffold import create_project
@@ -156,11 +155,8 @@ def _make_project(folder: Path, memory_gb: int, *, limits: bool) -> Project:
 
 def _run(project: Project, name: str, events: int) -> Followed:
     phases = Phases()
-    # dbt appends to its log, which holds the seconds.
-    (project.folder / "logs" / "dbt.log").unlink(missing_ok=True)
     with phases.measure("dbt run"):
-        words = ["--quiet", "--log-format-file", "json", "--select", "+identity_graph"]
-        run_dbt(project, "run", [*words, "--exclude", "+stg_events"])
+        run_logged(project, "run", "--select", "+identity_graph", "--exclude", "+stg_events")
     nodes = dbt_times(project)["nodes"]
     ordered = sorted(((one["name"], one["sql_s"]) for one in nodes), key=lambda one: -one[1])
     with open_warehouse(project, read_only=True) as warehouse:

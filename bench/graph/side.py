@@ -49,16 +49,15 @@ def solve(side: str, folder: Path, memory_gb: int) -> Phases:
 
 def _dbt(folder: Path, memory_gb: int, phases: Phases) -> None:
     # Not at the top: Splink's own Python has none of these.
-    from bench.ours import dbt_times
+    from bench.ours import dbt_times, run_logged
     from cdp.catalogue import load_catalogue
-    from cdp.dbt import run_dbt
     from cdp.generate import compile_catalogue, generated_files, write_files
     from cdp.project import find_project
 
     project = find_project(_make_project(folder, memory_gb))
     write_files(project, generated_files(project, compile_catalogue(load_catalogue(project))))
     with phases.measure("dbt run"):
-        run_dbt(project, "run", ["--quiet", "--log-format-file", "json", "--select", MODEL])
+        run_logged(project, "run", "--select", MODEL)
     phases.notes["seconds"] = sum(node["sql_s"] for node in dbt_times(project)["nodes"])
 
 
