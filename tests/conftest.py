@@ -21,6 +21,10 @@ SHARED = REPOSITORY.parent / "shared"
 os.environ["DO_NOT_TRACK"] = "1"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
 def pytest_report_header() -> str:
     packages = ("duckdb", "dbt-core", "sqlglot")
     return ", ".join(f"{package} {version(package)}" for package in packages)

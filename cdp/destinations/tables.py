@@ -2,15 +2,14 @@
 
 Owns the tables' shape (`sync_key` and a column for each mapped field; a field that
 is new adds a column, one that is gone stays and keeps its values) and the writing:
-a batch is one transaction, `insert ... on conflict do update` and `delete`, so that
-sending it again changes nothing. Touches no other table.
+a batch is one transaction of upserts and deletes, so that sending it again changes
+nothing. Touches no other table. How a database says it is `dialects`'.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,25 +23,12 @@ from cdp.destinations.delivery import (
     Refused,
     Stop,
 )
+from cdp.destinations.dialects import KEY, Dialect, Postgres, Sqlite
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
-from cdp.errors import RunError
 from cdp.warehouse import quoted
 
-KEY = "sync_key"
 MOST_ROWS, MOST_BYTES = 5_000, 16_000_000
-_TYPES: Mapping[str, tuple[str, str]] = {
-    "VARCHAR": ("text", "text"),
-    "BOOLEAN": ("integer", "boolean"),
-    "INTEGER": ("integer", "bigint"),
-    "BIGINT": ("integer", "bigint"),
-    "HUGEINT": ("numeric", "numeric"),
-    "DOUBLE": ("real", "double precision"),
-    "FLOAT": ("real", "double precision"),
-    "DATE": ("text", "date"),
-    "TIMESTAMP": ("text", "timestamptz"),
-}
-"""DuckDB's types in SQLite and in PostgreSQL. Decimals are numeric, anything else is text."""
 
 
 class TableDriver:
@@ -52,18 +38,15 @@ class TableDriver:
     snapshot_format: str | None = None
 
     def __init__(self, destination: Destination, project_folder: Path) -> None:
-        settings = resolve_settings(destination)
         self._name = destination.name
-        self._is_sqlite = destination.manifest.table_dialect == "sqlite"
-        self._path = project_folder / str(settings.get("path"))
-        self._dsn = str(settings.get("dsn"))
-        self._schema = str(settings.get("schema"))
+        self._dialect = _dialect(destination, project_folder)
         self._connection: Any = None
         self._known: dict[str, set[str]] = {}
 
     def close(self) -> None:
         if self._connection is not None:
-            self._connection.close()
+            with suppress(*self._dialect.errors):
+                self._connection.close()
 
     def lane(self, operation: str) -> int:
         return 0
@@ -85,91 +68,58 @@ class TableDriver:
                 self._write(cursor, batch)
             is_committing = True
             connection.commit()
-        except self._bad_rows() as error:
-            connection.rollback()
-            # What a database says quotes the row.
-            return Refused("bad_value", type(error).__name__)
-        except self._errors() as error:
-            state = UNKNOWN if is_committing else RETRY
-            raise self._stop(type(error).__name__, state) from None
+        except self._dialect.errors as error:
+            if self._dialect.is_about_a_row(error):
+                connection.rollback()
+                return Refused("bad_value", self._dialect.describe(error))
+            raise self._stop(error, UNKNOWN if is_committing else RETRY) from None
         return [Outcome(ACCEPTED)] * len(batch.rows)
 
     def _prepare(self, cursor: Any, batch: Batch) -> None:
         """Make the table, and the columns that it does not have yet."""
-        table = self._table(batch.sync)
+        table = self._dialect.table(batch.sync)
         if batch.sync not in self._known:
-            cursor.execute(f"create table if not exists {table} ({KEY} text primary key)")
+            cursor.execute(self._dialect.create(batch.sync))
             # The table's name is the sync's, which was checked when it was read.
             cursor.execute(f"select * from {table} limit 0")  # noqa: S608
             self._known[batch.sync] = {one[0] for one in cursor.description}
         for name, kind in batch.columns:
             if name not in self._known[batch.sync]:
-                cursor.execute(f"alter table {table} add column {quoted(name)} {self._type(kind)}")
+                column = f"{quoted(name)} {self._dialect.type_of(kind)}"
+                cursor.execute(f"alter table {table} add column {column}")
                 self._known[batch.sync].add(name)
 
     def _write(self, cursor: Any, batch: Batch) -> None:
-        table, mark = self._table(batch.sync), "?" if self._is_sqlite else "%s"
+        table, mark = self._dialect.table(batch.sync), self._dialect.mark
         names = [name for name, _ in batch.columns]
         columns = ", ".join([KEY, *(quoted(name) for name in names)])
         marks = ", ".join([mark] * (len(names) + 1))
-        changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in names)
         # Names are those of the model's columns, quoted; values are bound.
-        upsert = (
-            f"insert into {table} ({columns}) values ({marks}) on conflict ({KEY}) do "  # noqa: S608
-            + (f"update set {changes}" if names else "nothing")
-        )
+        upsert = f"insert into {table} ({columns}) values ({marks}) "  # noqa: S608
+        upsert += self._dialect.on_conflict(names)
         removed = [(row.key,) for row in batch.rows if row.operation == REMOVE]
         if removed:
             cursor.executemany(f"delete from {table} where {KEY} = {mark}", removed)  # noqa: S608
+        value = self._dialect.value
         written = [
-            (row.key, *(self._value(row.fields.get(name)) for name in names))
+            (row.key, *(value(row.fields.get(name), kind) for name, kind in batch.columns))
             for row in batch.rows
             if row.operation != REMOVE
         ]
         if written:
             cursor.executemany(upsert, written)
 
-    def _value(self, value: Any) -> Any:
-        if isinstance(value, (list, dict)):
-            import json
-
-            return json.dumps(value, ensure_ascii=False)
-        return value
-
-    def _type(self, kind: str) -> str:
-        if kind.startswith("DECIMAL"):
-            return "numeric"
-        return _TYPES.get(kind, ("text", "text"))[0 if self._is_sqlite else 1]
-
-    def _table(self, sync: str) -> str:
-        return quoted(sync) if self._is_sqlite else f"{quoted(self._schema)}.{quoted(sync)}"
-
     def _connected(self) -> Any:
         if self._connection is None:
-            errors = self._errors()
+            errors = self._dialect.errors
             try:
-                self._connection = self._connect()
+                self._connection = self._dialect.connect()
             except errors as error:
-                raise self._stop(type(error).__name__, RETRY) from None
+                raise self._stop(error, RETRY) from None
         return self._connection
 
-    def _connect(self) -> Any:
-        if self._is_sqlite:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            return sqlite3.connect(self._path, timeout=30)
-        return _psycopg2().connect(self._dsn, connect_timeout=15)
-
-    def _errors(self) -> tuple[type[Exception], ...]:
-        return (OSError, sqlite3.Error if self._is_sqlite else _psycopg2().Error)
-
-    def _bad_rows(self) -> tuple[type[Exception], ...]:
-        """The errors that a row's values cause."""
-        if self._is_sqlite:
-            return (sqlite3.IntegrityError, sqlite3.InterfaceError, OverflowError)
-        psycopg2 = _psycopg2()
-        return (psycopg2.DataError, psycopg2.IntegrityError, ValueError)
-
-    def _stop(self, what: str, state: str) -> Stop:
+    def _stop(self, error: Exception, state: str) -> Stop:
+        what = self._dialect.describe(error)
         return Stop(
             "destination-unwritable",
             f"destination '{self._name}' cannot be written to: {what}",
@@ -178,13 +128,19 @@ class TableDriver:
         )
 
 
-def _psycopg2() -> Any:
-    try:
-        import psycopg2  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise RunError(
-            "driver-not-installed",
-            "tables in PostgreSQL need a package that is not installed",
-            help="pip install 'cdp[postgres]'",
-        ) from None
-    return psycopg2
+def _dialect(destination: Destination, project_folder: Path) -> Dialect:
+    """The database of a configured destination. Raises RunError when a secret is missing."""
+    settings = resolve_settings(destination)
+    name = destination.manifest.table_dialect
+    if name == "sqlite":
+        return Sqlite(project_folder / str(settings["path"]))
+    if name == "postgres":
+        return Postgres(str(settings["dsn"]), str(settings["schema"]))
+    from cdp.destinations.mysql import MySql
+
+    ca_file = settings["ca_file"]
+    return MySql(
+        str(settings["dsn"]),
+        str(settings["tls"]),
+        str(project_folder / str(ca_file)) if ca_file else None,
+    )

@@ -16,7 +16,7 @@ from cdp.syncs.spec import read_sync
 
 def test_the_pages_are_current(repository: Path, request: pytest.FixtureRequest) -> None:
     folder = repository / "docs" / "destinations"
-    if request.config.getoption("--update-golden", default=False):
+    if request.config.getoption("--update-golden"):
         folder.mkdir(exist_ok=True)
         for name, text in pages(load_manifests()).items():
             (folder / name).write_text(text, encoding="utf-8")

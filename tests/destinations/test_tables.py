@@ -1,7 +1,8 @@
-"""Tables as destinations: SQLite always, PostgreSQL where a server is named."""
+"""Tables as destinations: SQLite always, PostgreSQL and MySQL where a server is named."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from cdp.destinations.delivery import Batch, OutgoingRow, Refused, Stop
 from cdp.destinations.probe import probe
 from cdp.destinations.tables import TableDriver
 from cdp.errors import RunError
+from tests import mysql
 from tests.postgres import DATABASE, SCHEMA, connect
 
 from .play import destination
@@ -31,13 +33,14 @@ class Tables:
     def __init__(self, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.folder = folder
         if name == "postgres_table":
-            import os
-
             self.reader: Any = connect()
             self.reader.cursor().execute(f"create schema {SCHEMA}")
             address = f"{os.environ['CDP_TEST_POSTGRES'].rpartition('/')[0]}/{DATABASE}"
             settings = {"dsn": address, "schema": SCHEMA}
             self.table = f"{SCHEMA}.people"
+        elif name == "mysql_table":
+            self.reader, self.table = mysql.connect(), "people"
+            settings = {"dsn": mysql.address()}
         else:
             settings = {"path": "out/people.sqlite"}
             self.reader, self.table = None, "people"
@@ -60,7 +63,13 @@ class Tables:
             self.reader.close()
 
 
-@pytest.fixture(params=["sqlite_table", pytest.param("postgres_table", marks=pytest.mark.postgres)])
+SERVERS = [
+    pytest.param("postgres_table", marks=pytest.mark.postgres),
+    pytest.param("mysql_table", marks=pytest.mark.mysql),
+]
+
+
+@pytest.fixture(params=["sqlite_table", *SERVERS])
 def tables(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Tables]:
@@ -93,18 +102,85 @@ def test_a_new_field_adds_a_column(tables: Tables) -> None:
     assert tables.rows("sync_key, email, tags") == [("a", "a", None), ("b", "b", '["x", "y"]')]
 
 
-@pytest.mark.postgres
+def test_hostile_values_arrive_as_they_are(tables: Tables) -> None:
+    awkward = "a'; drop table people; -- \"\\ %s %(x)s \u00fc\U0001f600"
+    keys = ["a", "a ", "A", awkward]
+    tables.send(*(person(key, email=awkward) for key in keys))
+    found = tables.rows("sync_key, email")
+    assert sorted(found) == sorted((key, awkward) for key in keys)
+    tables.send(*(OutgoingRow("remove", key, {}) for key in ("a ", awkward)))
+    assert sorted(tables.rows("sync_key")) == [("A",), ("a",)]
+
+
+def test_a_row_without_fields_is_a_key(tables: Tables) -> None:
+    for _ in range(2):
+        assert tables.send(OutgoingRow("upsert", "a", {}), columns=[])[0].state == "accepted"
+    assert tables.rows("sync_key") == [("a",)]
+
+
+@pytest.mark.parametrize("tables", SERVERS, indirect=True)
+@pytest.mark.parametrize("bad", [{"seen": "never-83214"}, {"vip": "83214 or not"}])
 def test_a_bad_value_refuses_the_batch_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tables: Tables, bad: dict[str, Any]
 ) -> None:
-    tables = Tables("postgres_table", tmp_path, monkeypatch)
     tables.send(person("a", email="a"))
-    refused = tables.send(person("b", email="b"), person("c", seen="never-83214"))
+    refused = tables.send(person("b", email="b"), person("c", **bad))
     assert isinstance(refused, Refused)
     assert (refused.code, "83214" in refused.reason) == ("bad_value", False)
     assert tables.rows("sync_key") == [("a",)]
     assert tables.send(person("d", email="d"))[0].state == "accepted"
+
+
+@pytest.mark.parametrize("tables", SERVERS, indirect=True)
+def test_a_decimal_keeps_its_digits(tables: Tables) -> None:
+    tables.send(person("a", spend="12345678901234567890.123456"))
+    assert str(tables.rows("spend")[0][0]) == "12345678901234567890.123456"
+
+
+@pytest.mark.mysql
+def test_a_key_that_is_too_long_for_mysql_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = Tables("mysql_table", tmp_path, monkeypatch)
+    assert tables.send(person("\U0001f600" * 512))[0].state == "accepted"
+    assert tables.send(person("k" * 513)) == Refused("bad_value", "DataError 1406")
     tables.close()
+
+
+@pytest.mark.mysql
+def test_a_wrong_password_ends_the_run_and_is_not_shown(tmp_path: Path) -> None:
+    mysql.connect().close()
+    address = mysql.address().replace("root@", "root:pass-7731@")
+    driver = TableDriver(destination("mysql_table", {"dsn": address}), tmp_path)
+    with pytest.raises(Stop) as caught:
+        driver.ask()
+    assert caught.value.message == (
+        "destination 'mysql_table' cannot be written to: OperationalError 1045"
+    )
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("tls", ["required", "verified"])
+def test_a_server_without_a_trusted_certificate_is_not_talked_to(tmp_path: Path, tls: str) -> None:
+    mysql.connect().close()
+    driver = TableDriver(destination("mysql_table", {"dsn": mysql.address(), "tls": tls}), tmp_path)
+    with pytest.raises(Stop, match="OperationalError 2026"):
+        driver.ask()
+
+
+def test_an_address_of_another_kind_is_refused_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DSN", "postgresql://me:pass-7731@host/shop")
+    with pytest.raises(RunError) as caught:
+        TableDriver(destination("mysql_table", {"dsn": "env:SHOP_DSN"}), tmp_path)
+    assert str(caught.value) == (
+        "error[invalid-setting]: the environment variable SHOP_DSN, which destination "
+        "'mysql_table' uses as 'dsn', has not the form that it must have\n"
+        "  --> destinations.yml\n"
+        "help: mysql://user:password@host:port/database; what is special in a password is "
+        "percent-encoded"
+    )
 
 
 def test_a_database_that_cannot_be_opened_ends_the_run(tmp_path: Path) -> None:
@@ -129,12 +205,39 @@ def test_a_database_that_answers_passes_the_test(tmp_path: Path) -> None:
     assert (result.was_asked, result.detail) == (True, "the database answers")
 
 
-def test_a_driver_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "psycopg2", None)
-    driver = TableDriver(destination("postgres_table", {"dsn": "postgresql://x"}), tmp_path)
+@pytest.mark.parametrize(
+    ("name", "dsn", "package", "needing", "extra"),
+    [
+        (
+            "postgres_table",
+            "postgresql://x",
+            "psycopg2",
+            "tables in PostgreSQL need",
+            "postgres",
+        ),
+        (
+            "mysql_table",
+            "mysql://x/y",
+            "pymysql",
+            "tables in MySQL and MariaDB need",
+            "mysql",
+        ),
+    ],
+)
+def test_a_driver_that_is_missing_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    dsn: str,
+    package: str,
+    needing: str,
+    extra: str,
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, package, None)
+    driver = TableDriver(destination(name, {"dsn": dsn}), tmp_path)
     with pytest.raises(RunError) as caught:
         driver.ask()
     assert str(caught.value) == (
-        "error[driver-not-installed]: tables in PostgreSQL need a package that is not installed\n"
-        "help: pip install 'cdp[postgres]'"
+        f"error[driver-not-installed]: {needing} a package that is not installed\n"
+        f"help: pip install 'cdp[{extra}]'"
     )

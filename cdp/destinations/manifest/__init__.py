@@ -36,7 +36,7 @@ MANIFESTS = Path(__file__).parent.parent / "manifests"
 CASES = ".cases.yml"
 DRIVERS = ("http", "file", "table")
 FILE_FORMATS = ("csv", "jsonl", "parquet")
-TABLE_DIALECTS = ("sqlite", "postgres")
+TABLE_DIALECTS = ("sqlite", "postgres", "mysql")
 ENDPOINT = "endpoint"
 _ENDPOINT = Setting(
     ENDPOINT,
