@@ -77,14 +77,7 @@ def show(type_name: str) -> None:
     """
     from cdp.destinations.page import destination_page
 
-    manifest = _manifest(type_name)
-    if manifest.http is None:
-        raise RunError(
-            "no-page",
-            f"'{type_name}' has no page of its own",
-            help="see docs/syncs.md",
-        )
-    click.echo(destination_page(manifest))
+    click.echo(destination_page(_manifest(type_name)))
 
 
 @command.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 UPSERT, REMOVE = "upsert", "remove"
 ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
@@ -121,3 +121,12 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A driver that can be asked whether its server is there, without writing."""
+
+    def ask(self) -> str:
+        """What answered, in words. Raises Stop when nothing does."""
+        ...

@@ -22,17 +22,31 @@ def open_driver(
     `shared_folder` is where what several syncs share is kept: the rate limits of
     an account. Raises RunError when a secret is missing.
     """
-    if destination.manifest.http is not None:
-        from cdp.destinations.http import HttpDriver
-
-        limits = None
-        if shared_folder is not None and destination.manifest.http.limits:
-            limits = shared_folder / f"{destination.name}.limits"
-        return HttpDriver(destination, target, sleep, limits)
-    if destination.manifest.table_dialect is not None:
+    driver = destination.manifest.driver
+    if driver == "http":
+        return _http(destination, sleep, target, shared_folder)
+    if driver == "table":
         from cdp.destinations.tables import TableDriver
 
         return TableDriver(destination, project_folder)
+    if driver == "redis":
+        from cdp.destinations.redis_keys import RedisDriver
+
+        return RedisDriver(destination, project_folder)
     from cdp.destinations.files import FileDriver
 
     return FileDriver(destination, project_folder)
+
+
+def _http(
+    destination: Destination,
+    sleep: Callable[[float], None],
+    target: Target | None,
+    shared_folder: Path | None,
+) -> Driver:
+    from cdp.destinations.http import HttpDriver
+
+    http, limits = destination.manifest.http, None
+    if shared_folder is not None and http is not None and http.limits:
+        limits = shared_folder / f"{destination.name}.limits"
+    return HttpDriver(destination, target, sleep, limits)

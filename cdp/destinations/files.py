@@ -38,7 +38,7 @@ class FileDriver:
         settings = resolve_settings(destination)
         self._name = destination.name
         self._folder = project_folder / str(settings["path"])
-        self._format = str(destination.manifest.file_format)
+        self._format = destination.manifest.variant
         is_snapshot = settings["write"] == "snapshot"
         self.snapshot_format = self._format if is_snapshot else None
 

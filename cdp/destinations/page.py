@@ -27,16 +27,23 @@ _IDEMPOTENCY = {
 }
 
 
+_HOLDS = {
+    ("file", ""): "files",
+    ("table", ""): "a table for each sync",
+    ("redis", "hash"): "a hash for each row",
+    ("redis", "set"): "a set for each sync",
+}
+"""What a destination without objects holds, by its driver and, where that matters, the kind."""
+
+
 def destination_page(manifest: Manifest) -> str:
-    """The page of one HTTP destination, in Markdown."""
-    assert manifest.http is not None
+    """The page of one destination, in Markdown."""
     parts = [
         f"# {manifest.title}\n",
         f"{manifest.description}\n",
         *([f"The vendor's documentation: <{manifest.docs}>\n"] if manifest.docs else []),
         _configuration(manifest),
-        *(_object(manifest, one) for one in manifest.http.objects.values()),
-        _delivery(manifest.http),
+        *(_objects(manifest, manifest.http) if manifest.http else _written(manifest)),
         _facts(manifest),
     ]
     return "\n".join(part for part in parts if part)
@@ -46,10 +53,10 @@ def index_page(manifests: Iterable[Manifest]) -> str:
     """The list of all destinations."""
     rows = [
         (
-            f"[{one.title}]({one.name}.md)" if one.http else one.title,
+            f"[{one.title}]({one.name}.md)",
             f"`{one.name}`",
             ", ".join(f"`{name}`" for name in one.http.objects) if one.http else what_it_is(one),
-            one.description or "See [syncs.md](../syncs.md).",
+            one.description,
         )
         for one in sorted(manifests, key=lambda one: one.title.lower())
     ]
@@ -63,7 +70,8 @@ def index_page(manifests: Iterable[Manifest]) -> str:
 
 def what_it_is(manifest: Manifest) -> str:
     """What a destination without objects holds."""
-    return "files" if manifest.file_format else "a table for each sync"
+    of_driver = _HOLDS.get((manifest.driver, ""), "")
+    return _HOLDS.get((manifest.driver, manifest.variant), of_driver)
 
 
 def example_of(manifest: Manifest) -> str:
@@ -109,6 +117,26 @@ def sync_example(manifest: Manifest, shape: Object) -> str:
     if not shape.appends and not shape.serves("remove"):
         lines.append("on_leave: nothing")
     return "\n".join(lines) + "\n"
+
+
+def _objects(manifest: Manifest, http: Http) -> list[str]:
+    return [*(_object(manifest, one) for one in http.objects.values()), _delivery(http)]
+
+
+def _written(manifest: Manifest) -> list[str]:
+    """What is written where no objects say it, with a sync as an example."""
+    lines = [
+        f"name: vip_customers_to_{manifest.name}",
+        "description: The best customers.",
+        "from: {audience: vip_customers}",
+        f"destination: {manifest.name}",
+        "fields:",
+        "  email: {identifier: email}",
+        "  lifetime_value: {trait: lifetime_value}",
+    ]
+    example = "\n".join(lines)
+    notes = "".join(f"- {note.strip()}\n" for note in manifest.notes)
+    return [f"## What is written\n\n```yaml\n{example}\n```\n\n{notes}"]
 
 
 def _source(key: str) -> str:
@@ -248,7 +276,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def pages(manifests: Mapping[str, Manifest]) -> dict[str, str]:
     """Every page by its file's name."""
     found = {"README.md": index_page(manifests.values())}
-    for manifest in manifests.values():
-        if manifest.http is not None:
-            found[f"{manifest.name}.md"] = destination_page(manifest)
-    return found
+    return found | {f"{one.name}.md": destination_page(one) for one in manifests.values()}

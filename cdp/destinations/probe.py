@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from cdp.destinations.delivery import Stop, Target
+from cdp.destinations.delivery import Answering, Stop, Target
 from cdp.destinations.manifest import Http
 from cdp.destinations.retry import TryAgain
 from cdp.destinations.secrets import resolve_settings
@@ -37,10 +37,10 @@ def probe(
     Raises RunError for a missing secret, and when the destination says no or nothing.
     """
     http = destination.manifest.http
-    if destination.manifest.table_dialect is not None:
-        return _probe_database(destination, project_folder)
-    if http is None:
+    if destination.manifest.driver == "file":
         return _probe_folder(destination, project_folder)
+    if http is None:
+        return _probe_server(destination, project_folder)
     try:
         return _probe_http(destination, http, transport)
     except Stop as stop:
@@ -84,19 +84,20 @@ def _probe_http(
     )
 
 
-def _probe_database(destination: Destination, project_folder: Path) -> Probe:
-    from cdp.destinations.tables import TableDriver
+def _probe_server(destination: Destination, project_folder: Path) -> Probe:
+    from cdp.destinations.drivers import open_driver
 
-    driver = TableDriver(destination, project_folder)
+    driver = open_driver(destination, project_folder)
+    assert isinstance(driver, Answering)
     try:
-        driver.ask()
+        what = driver.ask()
     except Stop as stop:
         raise RunError(
             stop.slug, stop.message, location=destination.location, help=stop.help
         ) from None
     finally:
         driver.close()
-    return Probe(destination.name, True, "the database answers")
+    return Probe(destination.name, True, what)
 
 
 def _probe_folder(destination: Destination, project_folder: Path) -> Probe:

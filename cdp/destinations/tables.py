@@ -54,9 +54,10 @@ class TableDriver:
     def limits(self, operation: str) -> tuple[int, int]:
         return MOST_ROWS, MOST_BYTES
 
-    def ask(self) -> None:
+    def ask(self) -> str:
         """Raises Stop when the database does not answer."""
         self._connected()
+        return "the database answers"
 
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
         """One transaction. Raises Stop when the database cannot be reached or written to."""
@@ -131,7 +132,7 @@ class TableDriver:
 def _dialect(destination: Destination, project_folder: Path) -> Dialect:
     """The database of a configured destination. Raises RunError when a secret is missing."""
     settings = resolve_settings(destination)
-    name = destination.manifest.table_dialect
+    name = destination.manifest.variant
     if name == "sqlite":
         return Sqlite(project_folder / str(settings["path"]))
     if name == "postgres":

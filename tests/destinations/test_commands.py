@@ -104,6 +104,7 @@ def test_a_type_is_shown_as_its_page() -> None:
     result = call("show", "hubspot")
     assert result.exit_code == 0
     assert result.stdout.startswith("# HubSpot\n")
+    assert "A file appears whole or not at all" in call("show", "csv_file").stdout
 
 
 def test_a_test_asks_without_writing(folder: Path, simulator: Simulator) -> None:
@@ -164,10 +165,6 @@ def test_a_folder_that_cannot_be_made_is_found(folder: Path) -> None:
                 "error[unknown-destination-type]: there is no type of destination 'hubspt'\n"
                 "help: did you mean 'hubspot'?"
             ),
-        ),
-        (
-            ("show", "csv_file"),
-            ("error[no-page]: 'csv_file' has no page of its own\nhelp: see docs/syncs.md"),
         ),
         (
             ("simulate", "csv_file"),

@@ -2,8 +2,8 @@
 
 Owns the manifest format (one YAML a destination type in `manifests/`), its
 closed reading and its checks, divided by concern: `settings`, `http`, `objects`,
-`replies`. A manifest is for the HTTP engine, or for the driver of files or
-of tables. Does not send anything and knows no configured destination.
+`replies`. A manifest is for the HTTP engine, or for one of the drivers that are
+code. Does not send anything and knows no configured destination.
 """
 
 from __future__ import annotations
@@ -34,9 +34,13 @@ __all__ = [
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 CASES = ".cases.yml"
-DRIVERS = ("http", "file", "table")
-FILE_FORMATS = ("csv", "jsonl", "parquet")
-TABLE_DIALECTS = ("sqlite", "postgres", "mysql")
+VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "file": ("format", ("csv", "jsonl", "parquet")),
+    "table": ("dialect", ("sqlite", "postgres", "mysql")),
+    "redis": ("shape", ("hash", "set")),
+}
+"""The drivers that are code, each with the key that says which kind of it, and the kinds."""
+DRIVERS = ("http", *VARIANTS)
 ENDPOINT = "endpoint"
 _ENDPOINT = Setting(
     ENDPOINT,
@@ -60,20 +64,24 @@ class Fact:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A type of destination. Exactly one of `http`, `file_format` and `table_dialect` is set."""
+    """A type of destination. `http` is set for the driver http, `variant` for the others.
+
+    `notes` say what is written there, where no objects do.
+    """
 
     name: str
     title: str
     settings: Mapping[str, Setting]
+    driver: str
+    variant: str = ""
     http: Http | None = None
-    file_format: str | None = None
     docs: str = ""
     description: str = ""
+    notes: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = field(default=())
-    table_dialect: str | None = None
 
     def object(self, name: str) -> Object | None:
-        """An object by name; without a name the only one. None for files and unknown names."""
+        """An object by name; without a name the only one. None for other drivers and names."""
         if self.http is None:
             return None
         if not name and len(self.http.objects) == 1:
@@ -109,20 +117,19 @@ def read_manifest(path: Path, problems: Problems) -> Manifest | None:
     name = section.name("name")
     title = section.text("title", required=True)
     docs, description = section.text("docs"), section.text("description")
+    notes = section.texts("notes")
     settings = read_settings(section, "settings", required=True)
     driver = section.choice("driver", DRIVERS, required=True)
     http = read_http(section, settings) if driver == "http" else None
     if http is not None and http.base_url:
         settings[ENDPOINT] = _ENDPOINT
-    file_format = (
-        section.choice("format", FILE_FORMATS, required=True) if driver == "file" else None
-    )
-    dialect = (
-        section.choice("dialect", TABLE_DIALECTS, required=True) if driver == "table" else None
-    )
+    variant = ""
+    if driver in VARIANTS:
+        key, kinds = VARIANTS[driver]
+        variant = section.choice(key, kinds, required=True)
     facts = tuple(_fact(one) for one in section.sections("facts", "fact"))
     section.finish()
-    return Manifest(name, title, settings, http, file_format, docs, description, facts, dialect)
+    return Manifest(name, title, settings, driver, variant, http, docs, description, notes, facts)
 
 
 def _fact(one: Section) -> Fact:
