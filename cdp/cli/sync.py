@@ -1,9 +1,9 @@
-"""`cdp sync`: plan, run and status of syncs. Parses and prints; the work is `cdp.syncs`'."""
+"""`cdp sync`: plan and run of syncs. Parses and prints; the work is `cdp.syncs`'."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,15 @@ import click
 
 from cdp.cli.options import format_option, lock_option, project_options
 from cdp.cli.output import print_rows, say
-from cdp.errors import CdpError, DriftError, suggest
+from cdp.cli.sync_status import COMMANDS, choose_syncs, print_known
+from cdp.errors import CdpError, DriftError
 
 if TYPE_CHECKING:
-    from cdp.catalogue import Catalogue
     from cdp.project import Project
     from cdp.syncs.run import SyncResult
 
 EXIT_REJECTED = 4
 _CHANGES = ("added", "changed", "removed", "unchanged", "kept", "held", "invalid")
-_RARE = ("kept", "held", "invalid", "retry", "unknown", "absent", "problem")
 _OUTCOMES = ("accepted", "rejected", "retry", "unknown")
 
 
@@ -34,6 +33,10 @@ def command() -> None:
       cdp sync run vip_customers_to_csv
       cdp sync status
     """
+
+
+for _one in COMMANDS:
+    command.add_command(_one)
 
 
 def _guard_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +82,7 @@ def plan(
     samples: list[tuple[str, str, str]] = []
     errors: list[CdpError] = []
     with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
-        for name in _chosen(names, catalogue):
+        for name in choose_syncs(names, catalogue):
             try:
                 found = plan_sync(
                     warehouse,
@@ -106,7 +109,7 @@ def plan(
             say(f"{name}: " + ", ".join(f"{count:,} {change}" for change, count in named))
         print_rows(("sync", "change", "key_sha256"), samples, output_format)
     else:
-        _print(("sync", *_CHANGES), rows, output_format)
+        print_known(("sync", *_CHANGES), rows, output_format)
     _exit(errors, 0)
 
 
@@ -139,7 +142,7 @@ def run(
     catalogue = load_catalogue(project)
     results: list[SyncResult] = []
     errors: list[CdpError] = []
-    for name in _chosen(names, catalogue):
+    for name in choose_syncs(names, catalogue):
         with _progress_bar(name) as progress:
             options = RunOptions(
                 lock_wait_s=lock_wait,
@@ -153,68 +156,12 @@ def run(
             except CdpError as error:
                 errors.append(error)
     errors += [result.error for result in results if result.error]
-    _print(
+    print_known(
         ("sync", "added", "changed", "removed", "held", "invalid", "sent", *_OUTCOMES),
         [_result_row(result) for result in results],
         output_format,
     )
     _exit(errors, sum(_refused(result) for result in results))
-
-
-@command.command()
-@lock_option
-@format_option
-@project_options
-def status(project: Project, lock_wait: float, output_format: str | None) -> None:
-    """Show each sync's last run and what its destination is known to hold.
-
-    \b
-    Example:
-      cdp sync status --format json
-    """
-    from dataclasses import asdict
-
-    from cdp.catalogue import load_catalogue
-    from cdp.syncs.status import sync_status
-    from cdp.warehouse import open_warehouse
-
-    catalogue = load_catalogue(project)
-    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
-        found = [asdict(one) for one in sync_status(warehouse, project, catalogue)]
-    for one in found:
-        one["finished_at"] = one["finished_at"] and str(one["finished_at"])[:19]
-    _print(list(found[0]) if found else [], [list(one.values()) for one in found], output_format)
-
-
-def _print(
-    columns: Sequence[str], rows: Sequence[Sequence[Any]], output_format: str | None
-) -> None:
-    """Rows to stdout; a table leaves out the rarer columns where they say nothing."""
-    is_table = output_format == "table" or (output_format is None and sys.stdout.isatty())
-    shown = [
-        index
-        for index, name in enumerate(columns)
-        if not is_table or name not in _RARE or any(row[index] for row in rows)
-    ]
-    print_rows(
-        [columns[index] for index in shown],
-        [[row[index] for index in shown] for row in rows],
-        output_format,
-    )
-
-
-def _chosen(names: tuple[str, ...], catalogue: Catalogue) -> list[str]:
-    """The named syncs, else all. Unknown names are reported before anything runs."""
-    from cdp.errors import RunError
-
-    for name in names:
-        if name not in catalogue.syncs:
-            raise RunError(
-                "unknown-sync",
-                f"there is no sync '{name}'",
-                help=suggest(name, catalogue.syncs),
-            )
-    return list(dict.fromkeys(names)) or sorted(catalogue.syncs)
 
 
 def _refused(result: SyncResult) -> int:
@@ -237,7 +184,7 @@ def _exit(errors: list[CdpError], rejected: int) -> None:
     if errors:
         sys.exit(DriftError.exit_code)
     if rejected:
-        say(f"{rejected:,} rows are rejected or invalid; see the table sync_rejected")
+        say(f"{rejected:,} rows are rejected or invalid; 'cdp sync status' says why")
         sys.exit(EXIT_REJECTED)
 
 

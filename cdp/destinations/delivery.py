@@ -130,3 +130,13 @@ class Answering(Protocol):
     def ask(self) -> str:
         """What answered, in words. Raises Stop when nothing does."""
         ...
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """A driver that knows how long each of its requests took, in milliseconds.
+
+    Whoever reads them clears them.
+    """
+
+    took_ms: list[float]

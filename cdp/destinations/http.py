@@ -112,6 +112,7 @@ class HttpDriver:
             name: self._filled(shape.serving(name)) for name in OPERATIONS if shape.serves(name)
         }
         self.is_idempotent = shape.is_idempotent
+        self.took_ms: list[float] = []
 
     def close(self) -> None:
         self._transport.close()
@@ -329,7 +330,11 @@ class HttpDriver:
     def _exchange(self, call: Call, rows: int) -> httpx.Response:
         """One reply, when it is our turn."""
         self._wait_for_turn(rows)
-        return self._transport.send(call)
+        began = time.monotonic()
+        try:
+            return self._transport.send(call)
+        finally:
+            self.took_ms.append(1_000 * (time.monotonic() - began))
 
     def _wait_for_turn(self, rows: int) -> None:
         wait = self._limits.reserve(rows)

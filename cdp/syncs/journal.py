@@ -44,6 +44,7 @@ create table outcomes (
     doubt integer not null, remote_id text not null
 );
 """
+_TIMES = "create table if not exists requests (ms real not null)"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class JournalRow:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """How long the requests of a run took, in milliseconds; None where there were none."""
+
+    requests: int = 0
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class SentBatch:
     """A batch that was marked as being sent."""
 
@@ -79,6 +90,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._took: list[float] = []
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             self._database.execute("pragma journal_mode = wal")
@@ -102,6 +114,7 @@ class Journal:
         journal = cls(path)
         database = journal._database
         database.executescript(_SCHEMA)
+        database.execute(_TIMES)
         database.execute("begin")
         database.executemany(
             "insert into rows (operation, sync_key, payload_hash, fields, remote_id) "
@@ -126,7 +139,7 @@ class Journal:
             return None
         try:
             if journal.meta("complete"):
-                journal._add_remote_ids()
+                journal._add_what_is_new()
                 return journal
         except sqlite3.DatabaseError:
             pass
@@ -172,8 +185,14 @@ class Journal:
                 for row, outcome in zip(rows, outcomes, strict=True)
             ],
         )
+        self._database.executemany("insert into requests values (?)", zip(self._took))
         self._database.execute("update batches set state = 'done' where number = ?", (number,))
         self._database.execute("commit")
+        self._took.clear()
+
+    def took(self, milliseconds: Sequence[float]) -> None:
+        """How long requests took; written down with the next outcomes."""
+        self._took += milliseconds
 
     def split(self, number: int) -> None:
         """Record that a batch was refused as a whole: none of its rows was taken."""
@@ -205,6 +224,20 @@ class Journal:
             self._database.execute("select state, count(*) from outcomes group by state").fetchall()
         )
 
+    def timing(self) -> Timing:
+        """The requests of the run; a percentile is the least time that covers so many of them."""
+        count = int(self._database.execute("select count(*) from requests").fetchone()[0])
+        if not count:
+            return Timing()
+        ranks = [-(-count * percent // 100) - 1 for percent in (50, 95, 99)]
+        found = [
+            self._database.execute(
+                "select ms from requests order by ms limit 1 offset ?", (rank,)
+            ).fetchone()[0]
+            for rank in ranks
+        ]
+        return Timing(count, *(round(float(one), 3) for one in found))
+
     def close(self) -> None:
         self._database.close()
 
@@ -213,8 +246,9 @@ class Journal:
         self.close()
         delete_files(self.path)
 
-    def _add_remote_ids(self) -> None:
-        """A journal that an earlier version left has no column for them."""
+    def _add_what_is_new(self) -> None:
+        """A journal that an earlier version left has neither remote ids nor times."""
+        self._database.execute(_TIMES)
         for name, kind in (("rows", "text"), ("outcomes", "text not null default ''")):
             # Names come from the line above.
             known = [row[1] for row in self._database.execute(f"pragma table_info({name})")]

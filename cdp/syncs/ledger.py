@@ -1,12 +1,8 @@
-"""The ledger in the warehouse: what each destination is known to hold, and every run.
+"""The ledger in the warehouse: what each destination is known to hold.
 
-Owns the tables of `<schema>_ops` that syncs write: `sync_runs`, `sync_intents`,
-`sync_ledger`, `sync_rejected`. State changes here only from outcomes. Does not
-compute differences and sends nothing.
-
-`sync_ledger`, one row a (sync, destination, key): `remote_state` is present,
-absent or unknown; `payload_hash` is the hash that was last acknowledged (null
-when absent or unknown); `last_*` tell of the last attempt.
+Owns what is written to `sync_intents`, `sync_ledger` and `sync_rejected` (their
+columns are described in `cdp.syncs.tables`). What is known of a destination
+changes here only from outcomes. Does not compute differences and sends nothing.
 """
 
 from __future__ import annotations
@@ -18,35 +14,11 @@ from pathlib import Path
 from cdp.clock import utc_now
 from cdp.project import Project
 from cdp.syncs.journal import Journal
-from cdp.warehouse import Warehouse, quoted
+from cdp.syncs.tables import LEDGER, is_current, table
+from cdp.warehouse import Warehouse
 
 # Part of every payload hash: a new version of the hash resends everything once.
 HASH_VERSION = "1"
-_LEDGER_COLUMNS = (
-    "sync_name varchar, destination_name varchar, sync_key varchar, remote_state varchar, "
-    "payload_hash varchar, remote_id varchar, last_operation varchar, last_hash varchar, "
-    "last_outcome varchar, reason_code varchar, reason varchar, acknowledged_at timestamp, "
-    "attempted_at timestamp, run_id varchar"
-)
-_TABLES = {
-    "sync_runs": (
-        "run_id varchar, sync_name varchar, destination_name varchar, state varchar, "
-        "started_at timestamp, heartbeat_at timestamp, finished_at timestamp, host varchar, "
-        "pid bigint, added bigint, changed bigint, removed bigint, unchanged bigint, "
-        "held bigint, invalid bigint, accepted bigint, rejected bigint, retry bigint, "
-        "unknown bigint, problem varchar"
-    ),
-    "sync_intents": (
-        "run_id varchar, sync_name varchar, destination_name varchar, sync_key varchar, "
-        "operation varchar, payload_hash varchar"
-    ),
-    "sync_ledger": _LEDGER_COLUMNS,
-    "sync_rejected": (
-        "run_id varchar, sync_name varchar, destination_name varchar, sync_key varchar, "
-        "operation varchar, payload_hash varchar, reason_code varchar, reason varchar, "
-        "rejected_at timestamp"
-    ),
-}
 _OUTCOME_COLUMNS = (
     "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
     "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer', "
@@ -54,24 +26,18 @@ _OUTCOME_COLUMNS = (
 )
 
 
-def table(project: Project, name: str) -> str:
-    """One of the ledger's tables, quoted."""
-    return f"{quoted(project.schema('ops'))}.{quoted(name)}"
-
-
-def ensure_tables(warehouse: Warehouse, project: Project) -> None:
-    """Make the ledger's schema and tables where they are missing."""
-    warehouse.execute(f"create schema if not exists {quoted(project.schema('ops'))}")
-    for name, columns in _TABLES.items():
-        warehouse.execute(f"create table if not exists {table(project, name)} ({columns})")
-
-
 def ledger_relation(warehouse: Warehouse, project: Project) -> str:
-    """The ledger, or an empty temporary one where nothing was ever sent."""
-    if warehouse.exists(project.schema("ops"), "sync_ledger"):
-        return table(project, "sync_ledger")
-    warehouse.execute(f"create temp table if not exists cdp_no_ledger ({_LEDGER_COLUMNS})")
-    return "cdp_no_ledger"
+    """The ledger; a temporary one where there is none, or one of an earlier layout."""
+    schema = project.schema("ops")
+    has_ledger = warehouse.exists(schema, LEDGER.name)
+    if has_ledger and is_current(warehouse, project):
+        return table(project, LEDGER.name)
+    warehouse.execute(f"create or replace temp table cdp_ledger ({LEDGER.ddl})")
+    if has_ledger:
+        warehouse.execute(
+            f"insert into cdp_ledger by name select * from {table(project, LEDGER.name)}"  # noqa: S608
+        )
+    return "cdp_ledger"
 
 
 def write_intents(
@@ -95,7 +61,8 @@ def write_invalid(
     rejected = table(project, "sync_rejected")
     warehouse.execute(
         f"delete from {rejected} where sync_name = ? "  # noqa: S608
-        "and reason_code in ('null_key', 'duplicate_key')",
+        "and reason_code in ('null_key', 'duplicate_key') and payload_hash is null "
+        "and operation = 'upsert'",
         [sync],
     )
     warehouse.execute(
@@ -105,6 +72,17 @@ def write_invalid(
         "cast(count(*) as varchar) || ' rows', cast(? as timestamp) from cdp_desired as d "
         "where d.sync_key is null or d.key_count > 1 group by d.sync_key",
         [run_id, sync, destination, utc_now()],
+    )
+
+
+def withdraw(warehouse: Warehouse, project: Project, sync: str, destination: str) -> None:
+    """Mark what was never taken and is not wanted any more: it has failed for nobody."""
+    warehouse.execute(
+        f"update {table(project, 'sync_ledger')} as l set last_outcome = 'withdrawn' "  # noqa: S608
+        "where l.sync_name = ? and l.destination_name = ? and l.remote_state = 'absent' "
+        "and l.last_outcome in ('rejected', 'retry') "
+        "and not exists (select 1 from cdp_desired as d where d.sync_key = l.sync_key)",
+        [sync, destination],
     )
 
 
@@ -140,7 +118,12 @@ def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
 def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None:
     ledger, now = table(project, "sync_ledger"), utc_now()
     runs = table(project, "sync_runs")
+    is_same = (
+        "l.last_operation = o.operation and l.last_hash is not distinct from o.payload_hash "
+        "and l.last_outcome <> 'accepted'"
+    )
     warehouse.execute(
+        # Table names come from code, values are parameters.
         "create or replace temp table cdp_folded as "  # noqa: S608
         "select r.sync_name, r.destination_name, o.sync_key, "
         "case when o.outcome = 'accepted' then "
@@ -158,18 +141,21 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "
         "nullif(o.reason, '') as reason, "
         "case when o.outcome = 'accepted' then cast(? as timestamp) else l.acknowledged_at end "
-        "as acknowledged_at, cast(? as timestamp) as attempted_at, r.run_id "
+        "as acknowledged_at, cast(? as timestamp) as attempted_at, r.run_id, "
+        f"case when {is_same} then coalesce(l.attempts, 1) + 1 else 1 end as attempts, "
+        f"case when {is_same} then coalesce(l.first_attempted_at, l.attempted_at) "
+        "else cast(? as timestamp) end as first_attempted_at "
         f"from cdp_outcomes as o cross join (select * from {runs} where run_id = ?) as r "
         f"left join {ledger} as l on l.sync_name = r.sync_name "
         "and l.destination_name = r.destination_name and l.sync_key = o.sync_key",
-        [now, now, run_id],
+        [now, now, now, run_id],
     )
     warehouse.execute(
         f"delete from {ledger} as l where exists (select 1 from cdp_folded as f "  # noqa: S608
         "where f.sync_name = l.sync_name and f.destination_name = l.destination_name "
         "and f.sync_key = l.sync_key)"
     )
-    warehouse.execute(f"insert into {ledger} select * from cdp_folded")  # noqa: S608
+    warehouse.execute(f"insert into {ledger} by name select * from cdp_folded")  # noqa: S608
     warehouse.execute(
         f"insert into {table(project, 'sync_rejected')} "  # noqa: S608
         "select f.run_id, f.sync_name, f.destination_name, f.sync_key, f.last_operation, "

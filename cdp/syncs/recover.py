@@ -79,7 +79,9 @@ def _settle(
             elif journal is not None:
                 ledger.fold_journal(warehouse, project, journal, run.run_id)
                 tally = journal.tally()
-                finish_run(warehouse, project, run.run_id, "interrupted", tally)
+                finish_run(
+                    warehouse, project, run.run_id, "interrupted", tally, None, journal.timing()
+                )
                 say(
                     f"run {run.run_id} of {sync.name} was interrupted; "
                     f"{sum(tally.values()):,} rows of it are settled"

@@ -22,7 +22,7 @@ from cdp.errors import CdpError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.diff import Diff, changed_rows
-from cdp.syncs.journal import Journal
+from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.lease import lease, spool_folder, unwritable
 from cdp.syncs.plan import find_sync, plan_sync
 from cdp.syncs.recover import clear_spool, settle_runs
@@ -30,6 +30,7 @@ from cdp.syncs.runs import begin_run, finish_run, new_run_id, open_runs, record_
 from cdp.syncs.send import Progress, send_journal
 from cdp.syncs.snapshot import write_snapshot
 from cdp.syncs.spec import Sync
+from cdp.syncs.tables import ensure_tables
 from cdp.syncs.target import target_of
 from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
 
@@ -122,6 +123,7 @@ class _Run:
         """The plan, and the journal when there is something to send; unfinished runs first."""
         while True:
             with open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s) as warehouse:
+                ensure_tables(warehouse, self.project)
                 unfinished = open_runs(warehouse, self.project, self.sync)
                 if not unfinished:
                     clear_spool(self.spool, self.sync)
@@ -137,7 +139,6 @@ class _Run:
             )
 
     def _prepare(self, warehouse: Warehouse) -> tuple[SyncResult, Journal | None]:
-        ledger.ensure_tables(warehouse, self.project)
         begin_run(warehouse, self.project, self.run_id, self.sync)
         try:
             plan = plan_sync(
@@ -162,6 +163,8 @@ class _Run:
         names = (self.run_id, self.sync.name, self.sync.destination)
         with warehouse.transaction():
             ledger.write_invalid(warehouse, self.project, *names)
+            if not result.error:
+                ledger.withdraw(warehouse, self.project, *names[1:])
             state = "planning" if is_idle else "sending"
             record_plan(warehouse, self.project, self.run_id, result.diff, state)
             if not is_idle:
@@ -194,7 +197,8 @@ class _Run:
         with opened as warehouse, warehouse.transaction():
             ledger.fold_journal(warehouse, self.project, journal, self.run_id)
             problem = error.problems[0].slug if error else None
-            self._finish(warehouse, "failed" if error else "done", outcomes, problem)
+            state = "failed" if error else "done"
+            self._finish(warehouse, state, outcomes, problem, journal.timing())
         journal.delete()
 
     def _finish(
@@ -203,8 +207,9 @@ class _Run:
         state: str,
         outcomes: dict[str, int] | None = None,
         problem: str | None = None,
+        timing: Timing | None = None,
     ) -> None:
-        finish_run(warehouse, self.project, self.run_id, state, outcomes, problem)
+        finish_run(warehouse, self.project, self.run_id, state, outcomes, problem, timing)
 
 
 def _undelivered(sync: Sync, outcomes: dict[str, int]) -> TransientError | None:

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from cdp.clock import utc_now
 from cdp.project import Project
 from cdp.syncs.diff import Diff
+from cdp.syncs.journal import Timing
 from cdp.syncs.lease import host_name
-from cdp.syncs.ledger import table
 from cdp.syncs.spec import Sync
+from cdp.syncs.tables import table
 from cdp.warehouse import Warehouse
 
 FOREIGN_LEASE = timedelta(minutes=30)
@@ -99,17 +100,24 @@ def finish_run(
     state: str,
     tally: dict[str, int] | None = None,
     problem: str | None = None,
+    timing: Timing | None = None,
 ) -> None:
     """`tally` counts rows by outcome; `problem` is a slug."""
     counts = tally or {}
+    took = timing or Timing()
     warehouse.execute(
         f"update {table(project, 'sync_runs')} set state = ?, finished_at = ?, "  # noqa: S608
-        "accepted = ?, rejected = ?, retry = ?, unknown = ?, problem = ? where run_id = ?",
+        "accepted = ?, rejected = ?, retry = ?, unknown = ?, problem = ?, requests = ?, "
+        "latency_p50_ms = ?, latency_p95_ms = ?, latency_p99_ms = ? where run_id = ?",
         [
             state,
             utc_now(),
             *(counts.get(name, 0) for name in ("accepted", "rejected", "retry", "unknown")),
             problem,
+            took.requests,
+            took.p50_ms,
+            took.p95_ms,
+            took.p99_ms,
             run_id,
         ],
     )

@@ -7,6 +7,7 @@ outcome. Never opens the warehouse and never decides what is to be sent.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cdp.destinations.delivery import (
     Outcome,
     Refused,
     Stop,
+    Timed,
 )
 from cdp.errors import RunError
 from cdp.syncs.journal import Journal, JournalRow, SentBatch
@@ -96,7 +98,7 @@ def _attempt(
         journal.settle(number, rows, [one.doubted() if in_doubt else one for one in outcomes])
 
     try:
-        reply = driver.send(_batch(journal, number, rows))
+        reply = _send(journal, driver, _batch(journal, number, rows))
     except Stop as stop:
         settle([stop.outcome] * len(rows))
         raise
@@ -116,6 +118,19 @@ def _attempt(
         middle = len(rows) // 2
         _deliver(journal, driver, rows[:middle], splits, in_doubt=in_doubt)
         _deliver(journal, driver, rows[middle:], splits, in_doubt=in_doubt)
+
+
+def _send(journal: Journal, driver: Driver, batch: Batch) -> Sequence[Outcome] | Refused:
+    """The reply to a batch. A driver that does not time its requests makes one a batch."""
+    began = time.monotonic()
+    try:
+        return driver.send(batch)
+    finally:
+        if isinstance(driver, Timed):
+            journal.took(driver.took_ms)
+            driver.took_ms.clear()
+        else:
+            journal.took([1_000 * (time.monotonic() - began)])
 
 
 def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:

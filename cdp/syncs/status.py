@@ -1,56 +1,110 @@
-"""What the ledger says about each sync: its last run and its rows by state. Reading only."""
+"""What the ledger says of each sync: its last run, its rows, why rows failed. Reading only."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from cdp.catalogue import Catalogue
 from cdp.project import Project
-from cdp.syncs.ledger import table
+from cdp.syncs.spec import Sync
+from cdp.syncs.tables import is_current, table
 from cdp.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
 class SyncStatus:
-    """One sync. Rows are counted by what the destination is known to hold."""
+    """One sync. Rows are counted by what the destination is known to hold.
+
+    `sent`, `accepted`, `requests` and `latency_p95_ms` are the last run's.
+    """
 
     sync: str
     destination: str
     last_run: str | None = None
     finished_at: datetime | None = None
+    last_success_at: datetime | None = None
     problem: str | None = None
+    sent: int = 0
+    accepted: int = 0
+    requests: int = 0
+    latency_p95_ms: float | None = None
     present: int = 0
     absent: int = 0
     unknown: int = 0
     rejected: int = 0
+    invalid: int = 0
 
 
-def sync_status(warehouse: Warehouse, project: Project, catalogue: Catalogue) -> list[SyncStatus]:
-    """The status of each defined sync, by name; one that never ran has no last run."""
-    has_ledger = warehouse.exists(project.schema("ops"), "sync_runs")
-    return [
-        _status(warehouse, project, sync.name, sync.destination)
-        if has_ledger
-        else SyncStatus(sync.name, sync.destination)
-        for _, sync in sorted(catalogue.syncs.items())
-    ]
+@dataclass(frozen=True)
+class Failure:
+    """A reason for which rows of a sync are not as they should be. Without personal data."""
+
+    sync: str
+    destination: str
+    outcome: str
+    reason_class: str
+    reason_code: str | None
+    row_count: int
+    first_attempted_at: datetime
+    last_attempted_at: datetime
+    sample_reason: str | None
+    sample_key_sha256: str | None
+    advice: str
 
 
-def _status(warehouse: Warehouse, project: Project, sync: str, destination: str) -> SyncStatus:
-    runs = warehouse.rows(
-        "select state, finished_at, problem "  # noqa: S608
-        f"from {table(project, 'sync_runs')} where sync_name = ? "
-        "order by started_at desc, run_id desc limit 1",
-        [sync],
+def sync_status(warehouse: Warehouse, project: Project, syncs: Sequence[Sync]) -> list[SyncStatus]:
+    """The status of these syncs; one that never ran has no last run."""
+    if not is_current(warehouse, project):
+        return [SyncStatus(sync.name, sync.destination) for sync in syncs]
+    return [_status(warehouse, project, sync) for sync in syncs]
+
+
+def sync_failures(
+    warehouse: Warehouse, project: Project, syncs: Sequence[Sync], most: int | None = None
+) -> list[Failure]:
+    """Why rows of these syncs failed, the most frequent reasons of each first; `most` a sync."""
+    if not is_current(warehouse, project):
+        return []
+    found: list[Failure] = []
+    for sync in syncs:
+        rows = warehouse.rows(
+            "select sync_name, destination_name, outcome, reason_class, reason_code, row_count, "  # noqa: S608
+            "first_attempted_at, last_attempted_at, sample_reason, sample_key_sha256, "
+            f"replace(advice, 'NAME', sync_name) from {table(project, 'sync_failures')} "
+            "where sync_name = ? and destination_name = ? "
+            "order by row_count desc, outcome, reason_code",
+            [sync.name, sync.destination],
+        )
+        found += [Failure(*row) for row in rows[:most]]
+    return found
+
+
+def _status(warehouse: Warehouse, project: Project, sync: Sync) -> SyncStatus:
+    runs = table(project, "sync_runs")
+    found = warehouse.rows(
+        "select r.state, r.finished_at, (select max(s.finished_at) "  # noqa: S608
+        f"from {runs} as s where s.sync_name = r.sync_name and s.state = 'done'), "
+        "r.problem, coalesce(r.accepted + r.rejected + r.retry + r.unknown, 0), "
+        "coalesce(r.accepted, 0), coalesce(r.requests, 0), r.latency_p95_ms "
+        f"from {runs} as r where r.sync_name = ? "
+        "order by r.started_at desc, r.run_id desc limit 1",
+        [sync.name],
     )
-    counts = warehouse.rows(
+    last = found[0] if found else (None, None, None, None, 0, 0, 0, None)
+    rows = warehouse.rows(
         "select count(*) filter (where remote_state = 'present'), "  # noqa: S608
         "count(*) filter (where remote_state = 'absent'), "
         "count(*) filter (where remote_state = 'unknown'), "
         "count(*) filter (where last_outcome = 'rejected') "
         f"from {table(project, 'sync_ledger')} where sync_name = ? and destination_name = ?",
-        [sync, destination],
+        [sync.name, sync.destination],
     )[0]
-    last = runs[0] if runs else (None, None, None)
-    return SyncStatus(sync, destination, *last, *counts)
+    invalid = warehouse.value(
+        f"select coalesce(sum(row_count), 0) from {table(project, 'sync_failures')} "  # noqa: S608
+        "where sync_name = ? and destination_name = ? and outcome = 'invalid'",
+        [sync.name, sync.destination],
+    )
+    values: list[Any] = [sync.name, sync.destination, *last, *rows, int(invalid)]
+    return SyncStatus(*values)

@@ -88,7 +88,7 @@ def test_every_make_target_is_there(readme: str, repository: Path) -> None:
 @pytest.mark.parametrize(
     "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/loading.md",
                  "docs/definitions.md", "docs/operators.md", "docs/entities.md",
-                 "docs/identity.md", "docs/syncs.md"],
+                 "docs/identity.md", "docs/syncs.md", "docs/sync-tables.md"],
 )  # fmt: skip
 def test_links_lead_somewhere(repository: Path, document: str) -> None:
     path = repository / document

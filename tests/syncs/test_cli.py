@@ -57,7 +57,7 @@ def test_the_plan_is_what_the_run_does(shop: Shop, server: Server) -> None:
             "unknown": 0,
         }
     ]
-    assert "1 rows are rejected or invalid; see the table sync_rejected" in ran.stderr
+    assert "1 rows are rejected or invalid; 'cdp sync status' says why" in ran.stderr
 
 
 def test_samples_show_hashed_keys(shop: Shop) -> None:

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from cdp.errors import Location
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import changed_rows, compute_diff
-from cdp.syncs.ledger import ensure_tables
 from cdp.syncs.plan import check_guards
 from cdp.syncs.spec import Field, Guards, Origin, Sync
+from cdp.syncs.tables import ensure_tables
 from cdp.warehouse import Warehouse
 
 PROJECT: Any = SimpleNamespace(schema=lambda layer: {"public": "main", "ops": "main_ops"}[layer])

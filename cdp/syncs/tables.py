@@ -1,0 +1,220 @@
+"""The tables and views of `<schema>_ops` that syncs write: their columns and what these mean.
+
+Owns the layout: making it, adding what a newer version added, and the comments
+that the warehouse shows beside each column. What the rows say is written by
+`cdp.syncs.ledger` and `cdp.syncs.runs`; the views are `cdp.syncs.reports`'.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cdp.project import Project
+from cdp.syncs.reports import VIEWS, View
+from cdp.warehouse import Warehouse, quoted
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `columns` are (name, type, description)."""
+
+    name: str
+    description: str
+    columns: tuple[tuple[str, str, str], ...]
+
+    @property
+    def ddl(self) -> str:
+        """The columns with their types."""
+        return ", ".join(f"{name} {kind}" for name, kind, _ in self.columns)
+
+
+_RUN = ("run_id", "varchar", "Identifies the run; sorts by time.")
+_SYNC = ("sync_name", "varchar", "The sync.")
+_DESTINATION = ("destination_name", "varchar", "The destination, by its name in destinations.yml.")
+_KEY = ("sync_key", "varchar", "What identifies the row at the destination.")
+RUNS = Table(
+    "sync_runs",
+    "A run of a sync.",
+    (
+        _RUN,
+        _SYNC,
+        _DESTINATION,
+        (
+            "state",
+            "varchar",
+            (
+                "planning or sending while it runs; done; failed; guarded (a guard stopped it); "
+                "interrupted (it died and a later run settled it); lost (its journal is gone); "
+                "abandoned (it ended before anything was to be sent)."
+            ),
+        ),
+        ("started_at", "timestamp", "When it began."),
+        ("heartbeat_at", "timestamp", "When it was last heard of."),
+        ("finished_at", "timestamp", "When its outcomes were in the ledger."),
+        ("host", "varchar", "The machine."),
+        ("pid", "bigint", "The process."),
+        ("added", "bigint", "Rows that were not known to be there."),
+        ("changed", "bigint", "Rows that were there with other content, or perhaps there."),
+        ("removed", "bigint", "Rows that were there and have left the source."),
+        ("unchanged", "bigint", "Rows that were there as they should be, or are left there."),
+        ("held", "bigint", "Rows that wait: refused before with this content, or in doubt."),
+        ("invalid", "bigint", "Rows without a key, or with a key that others have too."),
+        ("accepted", "bigint", "Rows that the destination took."),
+        ("rejected", "bigint", "Rows that the destination refused."),
+        ("retry", "bigint", "Rows that were surely not taken and are sent by the next run."),
+        ("unknown", "bigint", "Rows whose answer was lost: they may have been taken."),
+        ("problem", "varchar", "The slug of what went wrong; null where nothing did."),
+        ("requests", "bigint", "Requests made, with tries and look-ups; or files written."),
+        ("latency_p50_ms", "double", "Half of the requests took at most so many milliseconds."),
+        ("latency_p95_ms", "double", "95 of 100 requests took at most so many milliseconds."),
+        ("latency_p99_ms", "double", "99 of 100 requests took at most so many milliseconds."),
+    ),
+)
+INTENTS = Table(
+    "sync_intents",
+    "A row of a run that is not settled.",
+    (
+        _RUN,
+        _SYNC,
+        _DESTINATION,
+        _KEY,
+        ("operation", "varchar", "upsert or remove."),
+        ("payload_hash", "varchar", "The hash of the content to be sent; null for a removal."),
+    ),
+)
+LEDGER = Table(
+    "sync_ledger",
+    "What a destination is known to hold: a (sync, destination, key).",
+    (
+        _SYNC,
+        _DESTINATION,
+        _KEY,
+        ("remote_state", "varchar", "present, absent or unknown."),
+        (
+            "payload_hash",
+            "varchar",
+            "The hash of the content that was last acknowledged; null when absent or unknown.",
+        ),
+        ("remote_id", "varchar", "The destination's own id of the row."),
+        ("last_operation", "varchar", "What was tried last: upsert or remove."),
+        ("last_hash", "varchar", "The hash of the content that was tried last."),
+        (
+            "last_outcome",
+            "varchar",
+            (
+                "accepted, rejected, retry or unknown; withdrawn when a row that was never "
+                "taken has left the source."
+            ),
+        ),
+        ("reason_code", "varchar", "Why it was not accepted, in a word."),
+        ("reason", "varchar", "Why, in the destination's words, redacted."),
+        ("acknowledged_at", "timestamp", "When the destination last took it."),
+        ("attempted_at", "timestamp", "When it was last tried."),
+        ("run_id", "varchar", "The run of the last try."),
+        ("attempts", "bigint", "How many runs tried this very content."),
+        ("first_attempted_at", "timestamp", "When this very content was first tried."),
+    ),
+)
+REJECTED = Table(
+    "sync_rejected",
+    "A row of a run that was refused; and the invalid keys of the last run.",
+    (
+        _RUN,
+        _SYNC,
+        _DESTINATION,
+        ("sync_key", "varchar", "The row's key; null where it has none."),
+        ("operation", "varchar", "upsert or remove."),
+        ("payload_hash", "varchar", "The hash of the content; null for an invalid key."),
+        ("reason_code", "varchar", "Why, in a word."),
+        ("reason", "varchar", "Why, in the destination's words, redacted."),
+        ("rejected_at", "timestamp", "When."),
+    ),
+)
+_ABOUT = """\
+Printed from the code (`cdp/syncs/tables.py`). They are in `<schema>_ops`, outside dbt's models,
+survive `dbt build --full-refresh`, and bear these texts as comments. Times are in UTC. Keys are
+what the syncs use, so they may be personal data; `key_sha256` is a pseudonym, and reasons are
+redacted."""
+TABLES = (RUNS, INTENTS, LEDGER, REJECTED)
+
+
+def table(project: Project, name: str) -> str:
+    """One of the tables, quoted."""
+    return f"{quoted(project.schema('ops'))}.{quoted(name)}"
+
+
+def is_current(warehouse: Warehouse, project: Project) -> bool:
+    """Whether the tables and views are those of this version."""
+    schema = project.schema("ops")
+    found = warehouse.rows(
+        "select comment from duckdb_tables() where schema_name = ? and table_name = ? "
+        "and database_name = current_database()",
+        [schema, RUNS.name],
+    )
+    return bool(found) and _layout_mark(schema) in str(found[0][0])
+
+
+def ensure_tables(warehouse: Warehouse, project: Project) -> None:
+    """Make what is missing, once a version of the layout, in one transaction."""
+    if is_current(warehouse, project):
+        return
+    schema = project.schema("ops")
+    with warehouse.transaction():
+        warehouse.execute(f"create schema if not exists {quoted(schema)}")
+        for one in TABLES:
+            _ensure_table(warehouse, project, one)
+        for view in VIEWS:
+            _make_view(warehouse, project, view)
+        note = f"{RUNS.description} {_layout_mark(schema)}"
+        _comment(warehouse, "table", table(project, RUNS.name), note)
+
+
+def _ensure_table(warehouse: Warehouse, project: Project, one: Table) -> None:
+    name = table(project, one.name)
+    # Names, types and texts come from this module.
+    warehouse.execute(f"create table if not exists {name} ({one.ddl})")
+    for column, kind, _ in one.columns:
+        warehouse.execute(f"alter table {name} add column if not exists {column} {kind}")
+    _comment(warehouse, "table", name, one.description)
+    _comment_columns(warehouse, name, ((column, text) for column, _, text in one.columns))
+
+
+def _make_view(warehouse: Warehouse, project: Project, view: View) -> None:
+    name = table(project, view.name)
+    warehouse.execute(f"create or replace view {name} as {view.sql(quoted(project.schema('ops')))}")
+    _comment(warehouse, "view", name, view.description)
+    _comment_columns(warehouse, name, view.columns)
+
+
+def _comment_columns(warehouse: Warehouse, name: str, columns: Iterable[tuple[str, str]]) -> None:
+    for column, text in columns:
+        _comment(warehouse, "column", f"{name}.{quoted(column)}", text)
+
+
+def _comment(warehouse: Warehouse, kind: str, name: str, text: str) -> None:
+    literal = "'" + text.replace("'", "''") + "'"
+    warehouse.execute(f"comment on {kind} {name} is {literal}")
+
+
+def _layout_mark(schema: str) -> str:
+    """Another one whenever a table, a view or a comment is another."""
+    content = repr((schema, TABLES, [(one, one.sql(schema)) for one in VIEWS]))
+    return f"(layout {hashlib.sha256(content.encode()).hexdigest()[:12]})"
+
+
+def tables_page() -> str:
+    """The page of documentation that describes them."""
+    parts = ["# Tables of the syncs", _ABOUT]
+    for view in VIEWS:
+        rows = [f"| `{name}` | {text} |" for name, text in view.columns]
+        parts.append(_section(f"`{view.name}` (view)", view.description, rows))
+    for one in TABLES:
+        rows = [f"| `{name}` | {text} |" for name, _, text in one.columns]
+        parts.append(_section(f"`{one.name}`", one.description, rows))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, description: str, rows: list[str]) -> str:
+    return "\n".join([f"## {title}", "", description, "", "| column | |", "|---|---|", *rows])
