@@ -1,20 +1,20 @@
 """Files as a destination: change files, or one file with the present state.
 
-Owns their names and their atomic writing: a file appears whole under its name
-or not at all, and the same batch of the same run writes the same name again. A
-row is acknowledged when its file has been renamed.
+Owns their names and contents; the same batch of the same run writes the same name
+again. A row is acknowledged when its file is there. Where files appear, whole or not
+at all, is `places`' and `buckets`'.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from cdp.destinations.delivery import ACCEPTED, RETRY, Batch, Outcome, Refused, Stop
+from cdp.destinations.places import LocalFolder, Place
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.warehouse import quoted
@@ -36,9 +36,17 @@ class FileDriver:
 
     def __init__(self, destination: Destination, project_folder: Path) -> None:
         settings = resolve_settings(destination)
+        manifest = destination.manifest
         self._name = destination.name
-        self._folder = project_folder / str(settings["path"])
-        self._format = destination.manifest.variant
+        self._place: Place
+        if manifest.driver == "bucket":
+            from cdp.destinations.buckets import Bucket
+
+            self._place = Bucket(manifest.variant, settings)
+            self._format = str(settings["format"])
+        else:
+            self._place = LocalFolder(project_folder / str(settings["path"]))
+            self._format = manifest.variant
         is_snapshot = settings["write"] == "snapshot"
         self.snapshot_format = self._format if is_snapshot else None
 
@@ -51,28 +59,39 @@ class FileDriver:
     def limits(self, operation: str) -> tuple[int, int]:
         return (_UNLIMITED, _UNLIMITED) if self.snapshot_format else (MOST_ROWS, MOST_BYTES)
 
+    def ask(self) -> str:
+        """Raises Stop when the place cannot be reached, or surely not be written to."""
+        try:
+            return self._place.ask()
+        except self._place.errors as error:
+            raise self._stop(self._place.describe(error), RETRY) from None
+
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
-        """Raises Stop when the folder cannot be written to."""
+        """Raises Stop when the place cannot be written to."""
         import duckdb
 
         try:
             if batch.snapshot is not None:
-                target = self._folder / f"{batch.sync}.{self._format}"
-                _publish(target, lambda fresh: _copy_file(batch.snapshot, fresh))
+                name = f"{batch.sync}.{self._format}"
+                self._place.publish(name, lambda fresh: _copy_file(batch.snapshot, fresh))
             else:
-                name = f"{batch.run_id}-{batch.number:06}.{self._format}"
-                target = self._folder / batch.sync / name
-                _publish(target, lambda fresh: self._write_changes(batch, fresh))
-        except (OSError, duckdb.Error) as error:
+                name = f"{batch.sync}/{batch.run_id}-{batch.number:06}.{self._format}"
+                self._place.publish(name, lambda fresh: self._write_changes(batch, fresh))
+        except duckdb.Error as error:
             # What DuckDB says may quote a row.
-            what = getattr(error, "strerror", None) or type(error).__name__
-            raise Stop(
-                "destination-unwritable",
-                f"destination '{self._name}' cannot be written to: {what}",
-                "check that the folder exists, may be written to and has space",
-                Outcome(RETRY, "unwritable", what),
-            ) from None
+            raise self._stop(type(error).__name__, RETRY) from None
+        except self._place.errors as error:
+            state = self._place.state_after(error)
+            raise self._stop(self._place.describe(error), state) from None
         return [Outcome(ACCEPTED)] * len(batch.rows)
+
+    def _stop(self, what: str, state: str) -> Stop:
+        return Stop(
+            "destination-unwritable",
+            f"destination '{self._name}' cannot be written to: {what}",
+            self._place.help,
+            Outcome(state, "unwritable", what),
+        )
 
     def _write_changes(self, batch: Batch, path: Path) -> None:
         import duckdb
@@ -106,18 +125,3 @@ def _text(value: str) -> str:
 def _copy_file(source: Path | None, target: Path) -> None:
     assert source is not None
     shutil.copyfile(source, target)
-
-
-def _publish(target: Path, write: Callable[[Path], None]) -> None:
-    """Write beside the target, make it durable, then let it appear at once."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.new")
-    write(fresh)
-    with fresh.open("rb+") as written:
-        os.fsync(written.fileno())
-    fresh.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

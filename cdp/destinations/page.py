@@ -29,6 +29,7 @@ _IDEMPOTENCY = {
 
 _HOLDS = {
     ("file", ""): "files",
+    ("bucket", ""): "files",
     ("table", ""): "a table for each sync",
     ("redis", "hash"): "a hash for each row",
     ("redis", "set"): "a set for each sync",

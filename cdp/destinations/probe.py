@@ -6,7 +6,6 @@ Nothing is ever written at a destination.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import httpx
 from cdp.destinations.delivery import Answering, Stop, Target
 from cdp.destinations.manifest import Http
 from cdp.destinations.retry import TryAgain
-from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.errors import RunError, TransientError
 
@@ -37,10 +35,8 @@ def probe(
     Raises RunError for a missing secret, and when the destination says no or nothing.
     """
     http = destination.manifest.http
-    if destination.manifest.driver == "file":
-        return _probe_folder(destination, project_folder)
     if http is None:
-        return _probe_server(destination, project_folder)
+        return _probe_driver(destination, project_folder)
     try:
         return _probe_http(destination, http, transport)
     except Stop as stop:
@@ -84,7 +80,7 @@ def _probe_http(
     )
 
 
-def _probe_server(destination: Destination, project_folder: Path) -> Probe:
+def _probe_driver(destination: Destination, project_folder: Path) -> Probe:
     from cdp.destinations.drivers import open_driver
 
     driver = open_driver(destination, project_folder)
@@ -98,16 +94,3 @@ def _probe_server(destination: Destination, project_folder: Path) -> Probe:
     finally:
         driver.close()
     return Probe(destination.name, True, what)
-
-
-def _probe_folder(destination: Destination, project_folder: Path) -> Probe:
-    folder = project_folder / str(resolve_settings(destination)["path"])
-    nearest = next(one for one in (folder, *folder.parents) if one.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise RunError(
-            "destination-unwritable",
-            f"destination '{destination.name}' cannot be written to: {folder}",
-            location=destination.location,
-            help="check that the folder exists, may be written to and has space",
-        )
-    return Probe(destination.name, True, "the folder can be written to")

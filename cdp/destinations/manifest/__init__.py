@@ -37,6 +37,7 @@ CASES = ".cases.yml"
 VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "file": ("format", ("csv", "jsonl", "parquet")),
     "table": ("dialect", ("sqlite", "postgres", "mysql")),
+    "bucket": ("store", ("s3", "gcs")),
     "redis": ("shape", ("hash", "set")),
 }
 """The drivers that are code, each with the key that says which kind of it, and the kinds."""
