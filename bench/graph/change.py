@@ -49,6 +49,7 @@ _COLUMNS = """
     staged.occurred_at as received_at,
     cast(null as timestamp) as sent_at,
     false as is_clock_fallback,
+    false as is_repeated,
     cast(null as varchar) as properties,
     cast(null as varchar) as traits,
     staged.context

@@ -70,7 +70,7 @@ def _model(event: str, plan: FeaturePlan, identity_hash: str) -> GeneratedModel:
         ),
         imports=(
             Import("new_events", "{{ cdp.cdp_new_owned_events(" + arguments + ") }}"),
-            Import.ref(OWNERS),
+            Import(OWNERS, "{{ cdp.cdp_new_owners(" + arguments + ") }}"),
         ),
         body=lambda dialect: _body(event, properties, version, dialect),
         config=event_table_config(arguments, "cdp_forget_owned_events"),

@@ -86,8 +86,8 @@ def test_a_duplicate_received_earlier_takes_the_place_everywhere(
     project: Project, tmp_path: Path
 ) -> None:
     """The later load brings the earlier receipt, with another event name and another user."""
-    first = _message("m1", "Order Completed", "u1", "2026-05-02T10:00:00Z")
-    second = _message("m1", "Product Viewed", "u2", "2026-05-01T10:00:00Z")
+    first = _message("m1", "Order Completed", "u1", "2026-05-02T10:00:00Z", "acme", "true")
+    second = _message("m1", "Product Viewed", "u2", "2026-05-01T10:00:00Z", "globex", "false")
     for number, line in enumerate((first, second)):
         file = tmp_path / f"{number}.ndjson"
         file.write_text(line)
@@ -99,13 +99,21 @@ def test_a_duplicate_received_earlier_takes_the_place_everywhere(
         ]
         assert warehouse.rows("select count(*) from main_internal.event__order_completed") == [(0,)]
         assert warehouse.rows("select identifier_value from main.identity_graph") == [("u2",)]
+        assert warehouse.rows(
+            "select is_granted from main_internal.int_profiles__consents where category = 'ads'"
+        ) == [(False,)]
+        assert warehouse.rows("select group_id from main.accounts") == [("globex",)]
 
 
-def _message(message_id: str, event: str, user: str, received: str) -> str:
+def _message(
+    message_id: str, event: str, user: str, received: str, account: str, consent: str
+) -> str:
     assert datetime.fromisoformat(received.replace("Z", "+00:00"))
     return (
         f'{{"messageId": "{message_id}", "type": "track", "event": "{event}", '
-        f'"userId": "{user}", "timestamp": "2026-05-01T09:00:00Z", "receivedAt": "{received}"}}\n'
+        f'"userId": "{user}", "timestamp": "2026-05-01T09:00:00Z", "receivedAt": "{received}", '
+        f'"context": {{"groupId": "{account}", '
+        f'"consent": {{"categoryPreferences": {{"ads": {consent}}}}}}}}}\n'
     )
 
 

@@ -7,7 +7,7 @@
     incremental_strategy='append',
     on_schema_change='append_new_columns',
     pre_hook={
-        'sql': "{{ cdp_forget_new_events(ref('stg_events'), '1') }}",
+        'sql': "{{ cdp_forget_repeated_events(ref('stg_events'), '1') }}",
         'transaction': false,
     }
 ) }}

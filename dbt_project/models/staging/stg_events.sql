@@ -128,10 +128,14 @@ ranked as (
     where candidates.event_id in (select repeated.event_id from repeated)
 )
 
-select {{ columns | join(', ') }}
+select
+    {{ columns | join(', ') }},
+    false as is_repeated
 from candidates
 where candidates.event_id not in (select repeated.event_id from repeated)
 union all
-select {{ columns | join(', ') }}
+select
+    {{ columns | join(', ') }},
+    true as is_repeated
 from ranked
 where ranked.delivery_rank = 1

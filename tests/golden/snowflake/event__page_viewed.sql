@@ -8,7 +8,7 @@ new_events as (
 ),
 
 int_identity__event_owners as (
-    select * from {{ ref('int_identity__event_owners') }}
+    {{ cdp.cdp_new_owners(ref('stg_events'), '215cc6a8') }}
 ),
 {% raw %}
 texts as (
