@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cdp.cli import sync_decide, sync_status
 from cdp.cli.options import format_option, lock_option, project_options
 from cdp.cli.output import print_rows, say
-from cdp.cli.sync_status import COMMANDS, choose_syncs, print_known
+from cdp.cli.sync_status import choose_syncs, print_known
 from cdp.errors import CdpError, DriftError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command() -> None:
     """
 
 
-for _one in COMMANDS:
+for _one in (*sync_status.COMMANDS, *sync_decide.COMMANDS):
     command.add_command(_one)
 
 

@@ -4,16 +4,19 @@ Owns the comparison and the hash that it rests on. Leaves two temporary tables
 behind for the rest of the run: `cdp_desired` (every row of the desired state
 with its hash) and `cdp_changes` (every key with its class). Changes nothing else.
 
-Classes: added, changed, removed (to be sent); unchanged; kept (gone from the
+Classes: added, changed, removed (to be sent); unchanged; rebased (unchanged but
+for a changed mapping, which somebody chose not to send); kept (gone from the
 source, but the sync leaves rows that leave alone); held (rejected before with
-the same content, or unknown where sending twice would hurt).
+the same content and not yet due again, or unknown where sending twice would hurt).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cdp.clock import utc_now
 from cdp.errors import RunError
 from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN
@@ -22,6 +25,19 @@ from cdp.syncs.spec import Sync
 from cdp.warehouse import Warehouse, quoted
 
 TO_SEND = ("removed", "added", "changed")
+MOST_DOUBLINGS = 5
+"""A rejected row is tried again after 1, 2, 4, 8, 16, and then every 32 days."""
+_DUE = (
+    "coalesce(s.present_at < {0}.attempted_at + to_days(cast(power(2, "
+    f"least(coalesce({{0}}.attempts, 1) - 1, {MOST_DOUBLINGS})) as integer)), true)"
+)
+# A row waits until a person asks for it, it is due again, or its content is another.
+_WAITS = (
+    "({0}.is_same_as_last and {0}.released_at is null and ("
+    "(s.hold_rejected and {0}.last_outcome = 'rejected' and " + _DUE + ") "
+    "or (s.hold_unknown and {0}.last_outcome = 'unknown')))"
+)
+_LAST = "l.last_outcome, l.released_at, l.attempts, l.attempted_at"
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,7 @@ class Diff:
     desired: int
     held_there: int
     columns: tuple[tuple[str, str], ...]
+    rebased: int = 0
 
     @property
     def invalid(self) -> int:
@@ -47,6 +64,20 @@ class Diff:
     @property
     def to_send(self) -> int:
         return self.added + self.changed + self.removed
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """Rows that count as there although the mapping is another.
+
+    Those whose content under the former mapping (`columns` and `rest`) is what was
+    acknowledged, and whose `telling` columns are all null. Without `columns`, which
+    are None when one of them is gone, every row that is there.
+    """
+
+    columns: tuple[str, ...] | None
+    rest: str
+    telling: tuple[str, ...] = ()
 
 
 def compute_diff(
@@ -59,6 +90,7 @@ def compute_diff(
     removes: bool | None = None,
     appends: bool = False,
     mapping: str = "",
+    rebase: Rebase | None = None,
 ) -> Diff:
     """Compare; the temporary tables hold the result.
 
@@ -69,10 +101,11 @@ def compute_diff(
     Raises RunError when the desired state's model has not been built.
     """
     columns = desired_columns(warehouse, project, sync)
-    _make_desired(warehouse, project, sync, columns, mapping)
+    _make_desired(warehouse, project, sync, columns, mapping, rebase)
     if removes is None:
         removes = sync.on_leave != "nothing"
-    settings = [not retry_rejected, not is_idempotent, removes, appends]
+    takes_all = rebase is not None and rebase.columns is None
+    settings = [not retry_rejected, not is_idempotent, removes, appends, takes_all, utc_now()]
     _make_changes(warehouse, project, sync, settings)
     return _count(warehouse, project, sync, columns)
 
@@ -145,55 +178,70 @@ def _make_desired(
     sync: Sync,
     columns: tuple[tuple[str, str], ...],
     mapping: str,
+    rebase: Rebase | None,
 ) -> None:
-    texts = ", ".join(f"cast(d.{quoted(name)} as varchar)" for name, _ in columns)
-    names = "|".join([HASH_VERSION, *(name for name, _ in columns)]) + mapping
-    # A JSON array keeps null apart from '' and one column's end from the next one's start.
+    names = [name for name, _ in columns]
+    former, values = "cast(null as varchar)", [_seed(names, mapping)]
+    if rebase is not None and rebase.columns is not None:
+        tells = " or ".join(f"d.{quoted(name)} is not null" for name in rebase.telling) or "false"
+        former = f"case when {tells} then null else {_hash(rebase.columns)} end"
+        values.append(_seed(rebase.columns, rebase.rest))
     warehouse.execute(
+        # Column names come from the built model, quoted; texts are parameters.
         "create or replace temp table cdp_desired as "  # noqa: S608
         f"select cast(d.{KEY_COLUMN} as varchar) as sync_key, "
-        f"md5(? || cast(to_json(cast([{texts}] as varchar[])) as varchar)) as payload_hash, "
+        f"{_hash(names)} as payload_hash, {former} as former_hash, "
         f"count(*) over (partition by cast(d.{KEY_COLUMN} as varchar)) as key_count "
         f"from {desired_relation(project, sync)} as d",
-        [names],
+        values,
     )
 
 
-def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: list[bool]) -> None:
+def _seed(columns: Sequence[str], mapping: str) -> str:
+    """What is the same in the hash of every row."""
+    return "|".join([HASH_VERSION, *columns]) + mapping
+
+
+def _hash(columns: Sequence[str]) -> str:
+    """SQL for the hash of a row, with one parameter.
+
+    A JSON array keeps null apart from '' and one column's end from the next one's start.
+    """
+    texts = ", ".join(f"cast(d.{quoted(name)} as varchar)" for name in columns)
+    return f"md5(? || cast(to_json(cast([{texts}] as varchar[])) as varchar))"
+
+
+def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: list[Any]) -> None:
     ledger = ledger_relation(warehouse, project)
     warehouse.execute(
         # The relation is one of two constants; the rest are parameters.
         "create or replace temp table cdp_changes as "  # noqa: S608
         "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes, "
-        "? as appends), "
+        "? as appends, ? as takes_all, cast(? as timestamp) as present_at), "
         f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
-        "desired as (select sync_key, payload_hash from cdp_desired "
+        "desired as (select sync_key, payload_hash, former_hash from cdp_desired "
         "where sync_key is not null and key_count = 1), "
-        "present as (select d.sync_key, d.payload_hash, l.payload_hash as old_hash, "
-        "l.remote_state, l.last_operation = 'upsert' and l.last_hash = d.payload_hash "
-        "as is_same_as_last, l.last_outcome from desired as d "
-        "left join ledger as l on l.sync_key = d.sync_key), "
-        "gone as (select l.sync_key, l.last_operation = 'remove' as is_same_as_last, "
-        "l.last_outcome from ledger as l where l.remote_state <> 'absent' and not exists "
+        "present as (select d.sync_key, d.payload_hash, d.former_hash, "
+        "l.payload_hash as old_hash, l.remote_state, "
+        "l.last_operation = 'upsert' and l.last_hash = d.payload_hash as is_same_as_last, "
+        f"{_LAST} from desired as d left join ledger as l on l.sync_key = d.sync_key), "
+        f"gone as (select l.sync_key, l.last_operation = 'remove' as is_same_as_last, {_LAST} "
+        "from ledger as l where l.remote_state <> 'absent' and not exists "
         "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
         "select p.sync_key, p.payload_hash, case "
         "when p.remote_state = 'present' and (p.old_hash = p.payload_hash or s.appends) "
         "then 'unchanged' "
+        "when p.remote_state = 'present' and (p.old_hash = p.former_hash "
+        "or (s.takes_all and p.old_hash is not null)) then 'rebased' "
         # A message that may have arrived is not sent again because its text changed.
-        "when s.appends and s.hold_unknown and p.remote_state = 'unknown' then 'held' "
-        "when p.is_same_as_last and ((s.hold_rejected and p.last_outcome = 'rejected') "
-        "or (s.hold_unknown and p.last_outcome = 'unknown')) then 'held' "
+        "when s.appends and s.hold_unknown and p.remote_state = 'unknown' "
+        f"and p.released_at is null then 'held' when {_WAITS.format('p')} then 'held' "
         "when coalesce(p.remote_state, 'absent') = 'absent' then 'added' else 'changed' end "
         "as class from present as p cross join settings as s "
         "union all select g.sync_key, null, case when not s.removes then 'kept' "
-        "when g.is_same_as_last and ((s.hold_rejected and g.last_outcome = 'rejected') "
-        "or (s.hold_unknown and g.last_outcome = 'unknown')) then 'held' else 'removed' end "
+        f"when {_WAITS.format('g')} then 'held' else 'removed' end "
         "from gone as g cross join settings as s",
-        [
-            *settings,
-            sync.name,
-            sync.destination,
-        ],
+        [*settings, sync.name, sync.destination],
     )
 
 
@@ -214,8 +262,9 @@ def _count(
     return Diff(
         **{
             name: by_class.get(name, 0)
-            for name in ("added", "changed", "removed", "unchanged", "kept", "held")
+            for name in ("added", "changed", "removed", "kept", "held", "rebased")
         },
+        unchanged=by_class.get("unchanged", 0) + by_class.get("rebased", 0),
         invalid_null=nulls,
         invalid_duplicate=duplicates,
         desired=valid,

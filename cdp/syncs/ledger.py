@@ -86,6 +86,16 @@ def withdraw(warehouse: Warehouse, project: Project, sync: str, destination: str
     )
 
 
+def rebase(warehouse: Warehouse, project: Project, sync: str, destination: str) -> None:
+    """Count rows that the diff calls `rebased` as there with the present mapping."""
+    warehouse.execute(
+        f"update {table(project, 'sync_ledger')} as l set payload_hash = c.payload_hash "  # noqa: S608
+        "from cdp_changes as c where c.class = 'rebased' and l.sync_key = c.sync_key "
+        "and l.sync_name = ? and l.destination_name = ?",
+        [sync, destination],
+    )
+
+
 def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_id: str) -> None:
     """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction."""
     path = journal.path.with_suffix(".outcomes")

@@ -12,7 +12,8 @@ from cdp.catalogue import Catalogue
 from cdp.destinations.spec import Destination
 from cdp.errors import DriftError, RunError, suggest
 from cdp.project import Project
-from cdp.syncs.diff import Diff, compute_diff
+from cdp.syncs.diff import Diff, compute_diff, desired_columns
+from cdp.syncs.mapping import Change, Mapping, former_mapping, question
 from cdp.syncs.runs import open_runs
 from cdp.syncs.spec import Sync
 from cdp.syncs.target import appends, mapping_of, removes
@@ -21,11 +22,17 @@ from cdp.warehouse import Warehouse
 
 @dataclass(frozen=True)
 class Plan:
-    """The counts of a diff, the guard that stops it, and how many runs wait to be resumed."""
+    """The counts of a diff, the guard that stops it, and how many runs wait to be resumed.
+
+    `choice` says what a new `mapping` means for the rows that are there: first, all,
+    changed_columns or none; it is empty where the mapping is not new.
+    """
 
     sync: Sync
     diff: Diff
     guard: DriftError | None
+    mapping: Mapping
+    choice: str = ""
     unfinished_runs: int = 0
 
 
@@ -45,12 +52,20 @@ def plan_sync(
     *,
     retry_rejected: bool = False,
     allow_removals: bool = False,
+    choice: str = "",
 ) -> Plan:
     """The plan of one sync; `cdp_changes` is left in the warehouse as a temporary table.
+
+    `choice` is a person's, about a changed mapping.
 
     Raises RunError when the sync is unknown, refused on this target or not built.
     """
     sync, destination = find_sync(project, catalogue, name)
+    names = tuple(name for name, _ in desired_columns(warehouse, project, sync))
+    mapping = Mapping(names, mapping_of(sync, destination))
+    former = former_mapping(warehouse, project, sync)
+    change = Change(former, mapping) if former is not None and former != mapping else None
+    choice = choice or _choice(sync, change, appends(destination, sync))
     diff = compute_diff(
         warehouse,
         project,
@@ -59,10 +74,23 @@ def plan_sync(
         retry_rejected=retry_rejected,
         removes=removes(sync, destination),
         appends=appends(destination, sync),
-        mapping=mapping_of(sync, destination),
+        mapping=mapping.rest,
+        rebase=change.rebase(choice) if change else None,
     )
+    guard = check_guards(sync, diff, allow_removals)
+    if guard is None and change is not None and not choice and diff.held_there:
+        guard = question(sync, change, diff.held_there)
+    chosen = (choice or "first") if former != mapping else ""
     waiting = len(open_runs(warehouse, project, sync))
-    return Plan(sync, diff, check_guards(sync, diff, allow_removals), waiting)
+    return Plan(sync, diff, guard, mapping, chosen, waiting)
+
+
+def _choice(sync: Sync, change: Change | None, is_appended: bool) -> str:
+    """What becomes of rows that are there; empty where a person has to say it."""
+    if change is None:
+        return ""
+    # What was appended is never sent again, and the order of fields says nothing.
+    return "none" if is_appended or change.is_of_order else sync.on_mapping_change
 
 
 def find_sync(project: Project, catalogue: Catalogue, name: str) -> tuple[Sync, Destination]:

@@ -72,7 +72,10 @@ REASON_CLASSES = (
     ),
 )  # fmt: skip
 _UNCERTAIN = next(one for one in REASON_CLASSES if one.name == "no_answer")
-_REFUSED = "look at the reason; correct the rows, or what the destination expects"
+_REFUSED = (
+    "look at the reason; correct the rows, which sends them again, or what the destination "
+    "expects, and then 'cdp sync retry NAME'"
+)
 _WAITING = "run the sync again; nothing is lost"
 _OTHERWISE = (("rejected", "refused", _REFUSED), ("retry", "unavailable", _WAITING))
 

@@ -24,7 +24,8 @@ from cdp.syncs import ledger
 from cdp.syncs.diff import Diff, changed_rows
 from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.lease import lease, spool_folder, unwritable
-from cdp.syncs.plan import find_sync, plan_sync
+from cdp.syncs.mapping import adopt
+from cdp.syncs.plan import Plan, find_sync, plan_sync
 from cdp.syncs.recover import clear_spool, settle_runs
 from cdp.syncs.runs import begin_run, finish_run, new_run_id, open_runs, record_plan
 from cdp.syncs.send import Progress, send_journal
@@ -155,16 +156,19 @@ class _Run:
         result = SyncResult(self.sync.name, self.run_id, plan.diff, error=plan.guard)
         is_idle = plan.guard is not None or not plan.diff.to_send
         journal = None if is_idle else self._spool(warehouse, plan.diff)
-        self._record(warehouse, result, is_idle)
+        self._record(warehouse, plan, result, is_idle)
         return result, journal
 
-    def _record(self, warehouse: Warehouse, result: SyncResult, is_idle: bool) -> None:
-        """Intents, invalid rows and the plan's counts, in one transaction."""
+    def _record(self, warehouse: Warehouse, plan: Plan, result: SyncResult, is_idle: bool) -> None:
+        """Intents, invalid rows, the mapping and the plan's counts, in one transaction."""
         names = (self.run_id, self.sync.name, self.sync.destination)
         with warehouse.transaction():
             ledger.write_invalid(warehouse, self.project, *names)
             if not result.error:
                 ledger.withdraw(warehouse, self.project, *names[1:])
+            if not result.error and plan.choice:
+                ledger.rebase(warehouse, self.project, *names[1:])
+                adopt(warehouse, self.project, self.sync, plan.mapping, plan.choice, "definition")
             state = "planning" if is_idle else "sending"
             record_plan(warehouse, self.project, self.run_id, result.diff, state)
             if not is_idle:

@@ -19,6 +19,7 @@ ORIGINS = ("audience", "profiles", "model")
 FIELD_KINDS = ("identifier", "trait", "column", "constant")
 STRATEGIES = ("last", "first")
 TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
+MAPPING_CHOICES = ("all", "changed_columns", "none")
 PROFILE_KEY = "canonical_profile_id"
 IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
 # Words that no engine takes as an unquoted column name, and the names that a run adds.
@@ -82,7 +83,7 @@ class Sync:
     """One kind of row, kept equal in one destination.
 
     `object` names the kind of rows there (empty where there is only one); `on_leave`
-    is empty when the definition does not say it.
+    and `on_mapping_change` are empty when the definition does not say them.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Sync:
     object: str = ""
     object_location: Location | None = None
     options: tuple[Option, ...] = ()
+    on_mapping_change: str = ""
 
     @property
     def model_name(self) -> str:
@@ -139,6 +141,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         section.name("object", required=False),
         section.place("object"),
         tuple(_options(section)),
+        section.choice("on_mapping_change", MAPPING_CHOICES),
     )
     section.finish()
     return sync if name else None

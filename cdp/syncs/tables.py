@@ -8,8 +8,9 @@ that the warehouse shows beside each column. What the rows say is written by
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from cdp.project import Project
 from cdp.syncs.reports import VIEWS, View
@@ -47,7 +48,7 @@ RUNS = Table(
             (
                 "planning or sending while it runs; done; failed; guarded (a guard stopped it); "
                 "interrupted (it died and a later run settled it); lost (its journal is gone); "
-                "abandoned (it ended before anything was to be sent)."
+                "abandoned (it ended before anything was to be sent); forgotten (a reset came)."
             ),
         ),
         ("started_at", "timestamp", "When it began."),
@@ -115,6 +116,7 @@ LEDGER = Table(
         ("run_id", "varchar", "The run of the last try."),
         ("attempts", "bigint", "How many runs tried this very content."),
         ("first_attempted_at", "timestamp", "When this very content was first tried."),
+        ("released_at", "timestamp", "When a person asked to try it again; null once it was."),
     ),
 )
 REJECTED = Table(
@@ -132,12 +134,42 @@ REJECTED = Table(
         ("rejected_at", "timestamp", "When."),
     ),
 )
+MAPPINGS = Table(
+    "sync_mappings",
+    "A mapping that the ledger of a (sync, destination) came to rest on; the last one holds.",
+    (
+        _SYNC,
+        _DESTINATION,
+        ("columns_json", "varchar", "The mapped columns in their order, as JSON."),
+        ("rest", "varchar", "What else the sent rows depend on: object, options, names."),
+        (
+            "choice",
+            "varchar",
+            "What was sent again because of it: all, changed_columns or none; first at the first.",
+        ),
+        ("adopted_by", "varchar", "Who chose: a person, or the definition."),
+        ("adopted_at", "timestamp", "When."),
+    ),
+)
+DECISIONS = Table(
+    "sync_decisions",
+    "What a person decided about a sync, and when.",
+    (
+        _SYNC,
+        _DESTINATION,
+        ("decision", "varchar", "retry, arrived, reset or resend."),
+        ("detail", "varchar", "Which rows, or which choice. Keys are hashed."),
+        ("row_count", "bigint", "The rows that it was about."),
+        ("decided_by", "varchar", "Who."),
+        ("decided_at", "timestamp", "When."),
+    ),
+)
 _ABOUT = """\
 Printed from the code (`cdp/syncs/tables.py`). They are in `<schema>_ops`, outside dbt's models,
 survive `dbt build --full-refresh`, and bear these texts as comments. Times are in UTC. Keys are
 what the syncs use, so they may be personal data; `key_sha256` is a pseudonym, and reasons are
 redacted."""
-TABLES = (RUNS, INTENTS, LEDGER, REJECTED)
+TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS)
 
 
 def table(project: Project, name: str) -> str:
@@ -161,41 +193,51 @@ def ensure_tables(warehouse: Warehouse, project: Project) -> None:
     if is_current(warehouse, project):
         return
     schema = project.schema("ops")
+    statements = [f"create schema if not exists {quoted(schema)}"]
+    known = set(
+        warehouse.rows(
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = ? and table_catalog = current_database()",
+            [schema],
+        )
+    )
+    for one in TABLES:
+        statements += _table_statements(project, one, known)
+    for view in VIEWS:
+        statements += _view_statements(project, view)
+    note = f"{RUNS.description} {_layout_mark(schema)}"
+    statements.append(_comment("table", table(project, RUNS.name), note))
     with warehouse.transaction():
-        warehouse.execute(f"create schema if not exists {quoted(schema)}")
-        for one in TABLES:
-            _ensure_table(warehouse, project, one)
-        for view in VIEWS:
-            _make_view(warehouse, project, view)
-        note = f"{RUNS.description} {_layout_mark(schema)}"
-        _comment(warehouse, "table", table(project, RUNS.name), note)
+        warehouse.connection.execute(";\n".join(statements))
 
 
-def _ensure_table(warehouse: Warehouse, project: Project, one: Table) -> None:
+def _table_statements(project: Project, one: Table, known: set[tuple[Any, ...]]) -> Iterator[str]:
+    """Names, types and texts come from this module; `known` are (table, column)."""
     name = table(project, one.name)
-    # Names, types and texts come from this module.
-    warehouse.execute(f"create table if not exists {name} ({one.ddl})")
+    yield f"create table if not exists {name} ({one.ddl})"
+    is_there = any(found == one.name for found, _ in known)
     for column, kind, _ in one.columns:
-        warehouse.execute(f"alter table {name} add column if not exists {column} {kind}")
-    _comment(warehouse, "table", name, one.description)
-    _comment_columns(warehouse, name, ((column, text) for column, _, text in one.columns))
+        if is_there and (one.name, column) not in known:
+            yield f"alter table {name} add column {column} {kind}"
+    yield _comment("table", name, one.description)
+    yield from _column_comments(name, ((column, text) for column, _, text in one.columns))
 
 
-def _make_view(warehouse: Warehouse, project: Project, view: View) -> None:
+def _view_statements(project: Project, view: View) -> Iterator[str]:
     name = table(project, view.name)
-    warehouse.execute(f"create or replace view {name} as {view.sql(quoted(project.schema('ops')))}")
-    _comment(warehouse, "view", name, view.description)
-    _comment_columns(warehouse, name, view.columns)
+    yield f"create or replace view {name} as {view.sql(quoted(project.schema('ops')))}"
+    yield _comment("view", name, view.description)
+    yield from _column_comments(name, view.columns)
 
 
-def _comment_columns(warehouse: Warehouse, name: str, columns: Iterable[tuple[str, str]]) -> None:
+def _column_comments(name: str, columns: Iterable[tuple[str, str]]) -> Iterator[str]:
     for column, text in columns:
-        _comment(warehouse, "column", f"{name}.{quoted(column)}", text)
+        yield _comment("column", f"{name}.{quoted(column)}", text)
 
 
-def _comment(warehouse: Warehouse, kind: str, name: str, text: str) -> None:
+def _comment(kind: str, name: str, text: str) -> str:
     literal = "'" + text.replace("'", "''") + "'"
-    warehouse.execute(f"comment on {kind} {name} is {literal}")
+    return f"comment on {kind} {name} is {literal}"
 
 
 def _layout_mark(schema: str) -> str:

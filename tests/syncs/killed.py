@@ -1,4 +1,4 @@
-"""Runs one sync and kills its own process at a named point: `killed.py FOLDER POINT`."""
+"""Runs one sync, or decides about it, and kills its own process: `killed.py FOLDER POINT`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from cdp.catalogue import load_catalogue
 from cdp.project import Project
-from cdp.syncs import ledger, run
+from cdp.syncs import decide, ledger, run
 from cdp.syncs.journal import Journal
 
 
@@ -44,9 +44,22 @@ def prepare(point: str) -> None:
         ledger._apply_outcomes = then_die(ledger._apply_outcomes)
     elif point == "after-fold":
         Journal.delete = die  # type: ignore[method-assign, assignment]
+    elif point.startswith("in-"):
+        decide.record = die
+
+
+def act(project: Project, point: str) -> None:
+    sync = (project, load_catalogue(project), "customers")
+    if point == "in-retry":
+        decide.retry_rows(*sync, decide.Wanted(("rejected",)), "sam")
+    elif point == "in-reset":
+        decide.reset_sync(*sync, "sam")
+    elif point == "in-resend":
+        decide.resend_rows(*sync, "all", "sam")
+    else:
+        run.run_sync(*sync)
 
 
 if __name__ == "__main__":
-    project = Project(Path(sys.argv[1]))
     prepare(sys.argv[2])
-    run.run_sync(project, load_catalogue(project), "customers")
+    act(Project(Path(sys.argv[1])), sys.argv[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from cdp.clock import utc_now
 from cdp.errors import Location
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import changed_rows, compute_diff
@@ -94,6 +96,9 @@ def ledger_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
                 "operation": operation,
                 "last": draw(st.sampled_from(PAYLOADS)) if operation == "upsert" else None,
                 "outcome": draw(st.sampled_from(["accepted", "rejected", "retry", "unknown"])),
+                "attempts": draw(st.sampled_from([None, 1, 2, 3, 5, 6, 7, 40])),
+                "days_ago": draw(st.sampled_from([0, 1, 2, 3, 4, 15, 16, 31, 32, 400])),
+                "is_released": draw(st.sampled_from([False, False, True])),
             }
         )
     return rows
@@ -124,8 +129,11 @@ def expected_classes(
     classes: dict[str, str] = {}
 
     def is_waiting(row: dict[str, Any]) -> bool:
+        if row["is_released"]:
+            return False
         if row["outcome"] == "rejected":
-            return not retry_rejected
+            wait = min(2 ** ((row["attempts"] or 1) - 1), 32)
+            return not retry_rejected and row["days_ago"] < wait
         return row["outcome"] == "unknown" and not is_idempotent
 
     for key, payload in valid.items():
@@ -163,8 +171,9 @@ def test_the_diff_follows_the_rules(
     for row in ledger:
         warehouse.execute(
             "insert into main_ops.sync_ledger (sync_name, destination_name, sync_key, "
-            "remote_state, payload_hash, last_operation, last_hash, last_outcome) "
-            "values ('customers', 'hook', ?, ?, ?, ?, ?, ?)",
+            "remote_state, payload_hash, last_operation, last_hash, last_outcome, attempts, "
+            "attempted_at, released_at) "
+            "values ('customers', 'hook', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 row["key"],
                 row["state"],
@@ -172,6 +181,9 @@ def test_the_diff_follows_the_rules(
                 row["operation"],
                 hash_of.get(row["last"]),
                 row["outcome"],
+                row["attempts"],
+                utc_now() - timedelta(days=row["days_ago"], minutes=1),
+                utc_now() if row["is_released"] else None,
             ],
         )
     sync = make_sync("remove" if removes else "nothing")

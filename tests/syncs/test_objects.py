@@ -87,15 +87,26 @@ def test_ids_are_kept_and_spare_the_look_up(shop: Shop, use: Use) -> None:
     assert shop.rows(gone) == [(None,)]
 
 
-def test_a_changed_option_or_name_sends_every_row_again(shop: Shop, use: Use) -> None:
+def test_a_changed_option_or_name_is_a_question_unless_the_sync_answers_it(
+    shop: Shop, use: Use
+) -> None:
     use("hubspot", RECORDS)
     desire(shop, {"a@x.example": 1})
     shop.run()
     assert shop.run().diff.to_send == 0
-    use("hubspot", RECORDS.replace("Total_Spend", "Spend"))
-    assert shop.run().diff.changed == 1
-    use("hubspot", "options: {object_type: companies}\n" + RECORDS)
-    assert shop.run().diff.changed == 1
+    renamed = RECORDS.replace("Total_Spend", "Spend")
+    use("hubspot", renamed)
+    assert "(field sent by another name: spend), and 1 rows" in str(shop.run().error)
+    use("hubspot", "on_mapping_change: all\n" + renamed)
+    assert shop.run().count("accepted") == 1
+    use("hubspot", "options: {object_type: companies}\n" + renamed)
+    assert "(another setting: options), and 1 rows" in str(shop.run().error)
+    use(
+        "hubspot",
+        "on_mapping_change: changed_columns\noptions: {object_type: companies}\n" + renamed,
+    )
+    assert shop.run().count("accepted") == 1
+    assert shop.run().diff.to_send == 0
 
 
 def test_what_was_appended_is_never_sent_again_and_never_removed(shop: Shop, use: Use) -> None:

@@ -159,7 +159,8 @@ def test_status_says_why_rows_failed_and_what_to_do(shop: Shop, server: Server) 
     assert shown.stderr.startswith(f"customers: 1 rejected since {since} ")
     assert shown.stderr.endswith(
         " UTC [refused, rejected]: [redacted] is no address (key 3e23e8160039)\n"
-        "  -> look at the reason; correct the rows, or what the destination expects\n"
+        "  -> look at the reason; correct the rows, which sends them again, or what the "
+        "destination expects, and then 'cdp sync retry customers'\n"
     )
     reasons = invoke(shop, "status", "customers", "--reasons")
     (failure,) = [json.loads(line) for line in reasons.stdout.splitlines()]
