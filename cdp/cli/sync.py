@@ -12,6 +12,7 @@ import click
 from cdp.cli import sync_decide, sync_status
 from cdp.cli.options import format_option, lock_option, project_options
 from cdp.cli.output import print_rows, say
+from cdp.cli.sync_decide import guard_options
 from cdp.cli.sync_status import choose_syncs, print_known
 from cdp.errors import CdpError, DriftError
 
@@ -40,21 +41,10 @@ for _one in (*sync_status.COMMANDS, *sync_decide.COMMANDS):
     command.add_command(_one)
 
 
-def _guard_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--retry-rejected", is_flag=True, help="Send rejected rows again, unchanged"),
-        click.option(
-            "--allow-removals", is_flag=True, help="Remove more than max_removal_ratio allows"
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @command.command()
 @click.argument("names", nargs=-1)
 @click.option("--show", type=click.IntRange(min=0), default=0, help="Sample keys a class, hashed")
-@_guard_options
+@guard_options
 @lock_option
 @format_option
 @project_options
@@ -62,10 +52,9 @@ def plan(
     project: Project,
     names: tuple[str, ...],
     show: int,
-    retry_rejected: bool,
-    allow_removals: bool,
     lock_wait: float,
     output_format: str | None,
+    **guards: Any,
 ) -> None:
     """Show what a run would send, and send nothing.
 
@@ -85,18 +74,12 @@ def plan(
     with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
         for name in choose_syncs(names, catalogue):
             try:
-                found = plan_sync(
-                    warehouse,
-                    project,
-                    catalogue,
-                    name,
-                    retry_rejected=retry_rejected,
-                    allow_removals=allow_removals,
-                )
+                found = plan_sync(warehouse, project, catalogue, name, **guards)
             except CdpError as error:
                 errors.append(error)
                 continue
-            rows.append((name, *(getattr(found.diff, change) for change in _CHANGES)))
+            counts = [getattr(found.diff, change) for change in _CHANGES]
+            rows.append((name, *counts, found.plan_id))
             if found.unfinished_runs:
                 say(f"{name}: a run was interrupted; the next run settles it first")
             if found.guard:
@@ -105,28 +88,28 @@ def plan(
                 (name, one.change, one.key_sha256) for one in sample_changes(warehouse, show)
             ]
     if show:
-        for name, *counts in rows:
+        for name, *counts, plan_id in rows:
             named = zip(_CHANGES, counts, strict=True)
-            say(f"{name}: " + ", ".join(f"{count:,} {change}" for change, count in named))
+            what = ", ".join(f"{count:,} {change}" for change, count in named)
+            say(f"{name}: {what}" + (f"; plan {plan_id}" if plan_id else ""))
         print_rows(("sync", "change", "key_sha256"), samples, output_format)
     else:
-        print_known(("sync", *_CHANGES), rows, output_format)
+        print_known(("sync", *_CHANGES, "plan_id"), rows, output_format)
     _exit(errors, 0)
 
 
 @command.command()
 @click.argument("names", nargs=-1)
-@_guard_options
+@guard_options
 @lock_option
 @format_option
 @project_options
 def run(
     project: Project,
     names: tuple[str, ...],
-    retry_rejected: bool,
-    allow_removals: bool,
     lock_wait: float,
     output_format: str | None,
+    **guards: Any,
 ) -> None:
     """Send what changed, and record what was acknowledged.
 
@@ -145,13 +128,7 @@ def run(
     errors: list[CdpError] = []
     for name in choose_syncs(names, catalogue):
         with _progress_bar(name) as progress:
-            options = RunOptions(
-                lock_wait_s=lock_wait,
-                retry_rejected=retry_rejected,
-                allow_removals=allow_removals,
-                progress=progress,
-                say=say,
-            )
+            options = RunOptions(lock_wait_s=lock_wait, progress=progress, say=say, **guards)
             try:
                 results.append(run_sync(project, catalogue, name, options))
             except CdpError as error:

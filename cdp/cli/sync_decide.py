@@ -1,4 +1,4 @@
-"""`cdp sync retry`, `reset` and `resend`: what a person decides about a sync.
+"""`cdp sync retry`, `reset`, `resend` and `approve`: what a person decides about a sync.
 
 Owns these commands of the group in `sync`. They send nothing; the next run does.
 """
@@ -22,6 +22,21 @@ def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--by", metavar="NAME", help="Who decides, for the record  [default: the system's user]"
     )(command)
+
+
+def guard_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a plan and of the run that sends it."""
+    for option in (
+        click.option("--retry-rejected", is_flag=True, help="Send rejected rows again, unchanged"),
+        click.option(
+            "--allow-removals", is_flag=True, help="Remove more than max_removal_ratio allows"
+        ),
+        click.option(
+            "--allow-changes", is_flag=True, help="Change more than max_change_ratio allows"
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -143,4 +158,32 @@ def resend(
     say(f"{name}: the next run sends {count:,} rows")
 
 
-COMMANDS = (retry, reset, resend)
+@click.command()
+@click.argument("name")
+@click.argument("plan_id")
+@guard_options
+@by_option
+@lock_option
+@project_options
+def approve(
+    project: Project, name: str, plan_id: str, by: str | None, lock_wait: float, **options: bool
+) -> None:
+    """Approve the plan of a sync that says 'approval', for one run.
+
+    The run sends exactly this plan, or says that it has changed.
+
+    \b
+    Example:
+      cdp sync plan crm_contacts --show 5
+      cdp sync approve crm_contacts 3f2a9c0b71de
+      cdp sync run crm_contacts
+    """
+    from cdp.catalogue import load_catalogue
+    from cdp.syncs.decide import approve_plan, whoami
+
+    who = by or whoami()
+    diff = approve_plan(project, load_catalogue(project), name, plan_id, who, options, lock_wait)
+    say(f"{name}: plan {plan_id} ({diff.to_send:,} rows) is approved by {who}")
+
+
+COMMANDS = (retry, reset, resend, approve)

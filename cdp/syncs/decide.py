@@ -1,4 +1,4 @@
-"""What a person decides about a sync: try rows again, forget, send again after a changed mapping.
+"""What a person decides about a sync: to try again, forget, send again, or approve a plan.
 
 Owns these changes of the ledger, each in one transaction with its line in
 `sync_decisions`, and with the sync's lease held, so that no run is under way on
@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from cdp.catalogue import Catalogue
 from cdp.clock import utc_now
 from cdp.destinations.spec import Destination
-from cdp.errors import RunError, TransientError
+from cdp.errors import DriftError, RunError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
+from cdp.syncs.approval import needs_approval, record_approval
+from cdp.syncs.diff import Diff
 from cdp.syncs.journal import delete_files
 from cdp.syncs.lease import lease, spool_folder
 from cdp.syncs.mapping import adopt
-from cdp.syncs.plan import find_sync, hash_key, plan_sync
+from cdp.syncs.plan import Plan, find_sync, hash_key, plan_sync
 from cdp.syncs.runs import OpenRun, finish_run, open_runs
 from cdp.syncs.spec import Sync
 from cdp.syncs.tables import ensure_tables, table
 from cdp.syncs.target import appends
 from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
+
+_ASKING = ("approval-required", "plan-changed")
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,55 @@ def resend_rows(
             count = plan.diff.added + plan.diff.changed
             record(warehouse, project, sync, "resend", choice, count, who)
     return count
+
+
+def approve_plan(
+    project: Project,
+    catalogue: Catalogue,
+    name: str,
+    wanted: str,
+    who: str,
+    options: Mapping[str, Any] | None = None,
+    lock_wait_s: float = LOCK_WAIT_S,
+) -> Diff:
+    """Approve what the sync would send now, if it is the plan `wanted`; the plan's counts.
+
+    `options` are those of the run that is to send it: retry_rejected, allow_removals,
+    allow_changes. Raises DriftError when the plan is another or a guard stops it,
+    RunError when it needs no approval, TransientError as the other decisions.
+    """
+    with _decision(project, catalogue, name, lock_wait_s) as (warehouse, sync, _):
+        _refuse_unsettled(sync, open_runs(warehouse, project, sync))
+        plan = plan_sync(warehouse, project, catalogue, name, **(options or {}))
+        if plan.guard is not None and plan.guard.problems[0].slug not in _ASKING:
+            raise plan.guard
+        if plan.plan_id != wanted.lower():
+            raise _another_plan(sync, plan, wanted)
+        if not needs_approval(sync, plan.diff):
+            raise RunError(
+                "no-approval-needed",
+                f"sync '{sync.name}' sends plan {plan.plan_id} without approval",
+                location=sync.location,
+                help=f"run 'cdp sync run {sync.name}'",
+            )
+        with warehouse.transaction():
+            record_approval(warehouse, project, sync, plan.diff, plan.plan_id, who)
+            record(warehouse, project, sync, "approve", plan.plan_id, plan.diff.to_send, who)
+    return plan.diff
+
+
+def _another_plan(sync: Sync, plan: Plan, wanted: str) -> DriftError:
+    now = (
+        f"send {plan.diff.to_send:,} rows as plan {plan.plan_id}"
+        if plan.plan_id
+        else ("send nothing")
+    )
+    return DriftError(
+        "plan-changed",
+        f"sync '{sync.name}' would now {now}, which is not plan {wanted}",
+        location=sync.location,
+        help=f"look at 'cdp sync plan {sync.name}' and approve what it says now",
+    )
 
 
 def known_rows(warehouse: Warehouse, project: Project, sync: Sync) -> int:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from decimal import Decimal
 
 from cdp.catalogue import Catalogue
 from cdp.destinations.spec import Destination
 from cdp.errors import DriftError, RunError, suggest
 from cdp.project import Project
+from cdp.syncs.approval import check_approval, plan_id
 from cdp.syncs.diff import Diff, compute_diff, desired_columns
 from cdp.syncs.mapping import Change, Mapping, former_mapping, question
 from cdp.syncs.runs import open_runs
@@ -25,7 +27,8 @@ class Plan:
     """The counts of a diff, the guard that stops it, and how many runs wait to be resumed.
 
     `choice` says what a new `mapping` means for the rows that are there: first, all,
-    changed_columns or none; it is empty where the mapping is not new.
+    changed_columns or none; it is empty where the mapping is not new. `plan_id` is
+    empty where nothing is to be sent.
     """
 
     sync: Sync
@@ -34,6 +37,7 @@ class Plan:
     mapping: Mapping
     choice: str = ""
     unfinished_runs: int = 0
+    plan_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ def plan_sync(
     *,
     retry_rejected: bool = False,
     allow_removals: bool = False,
+    allow_changes: bool = False,
     choice: str = "",
 ) -> Plan:
     """The plan of one sync; `cdp_changes` is left in the warehouse as a temporary table.
@@ -77,12 +82,14 @@ def plan_sync(
         mapping=mapping.rest,
         rebase=change.rebase(choice) if change else None,
     )
-    guard = check_guards(sync, diff, allow_removals)
+    guard = check_guards(sync, diff, allow_removals, allow_changes)
     if guard is None and change is not None and not choice and diff.held_there:
         guard = question(sync, change, diff.held_there)
     chosen = (choice or "first") if former != mapping else ""
     waiting = len(open_runs(warehouse, project, sync))
-    return Plan(sync, diff, guard, mapping, chosen, waiting)
+    identity = plan_id(warehouse, sync) if diff.to_send else ""
+    guard = guard or check_approval(warehouse, project, sync, diff, identity)
+    return Plan(sync, diff, guard, mapping, chosen, waiting, identity)
 
 
 def _choice(sync: Sync, change: Change | None, is_appended: bool) -> str:
@@ -119,11 +126,11 @@ def find_sync(project: Project, catalogue: Catalogue, name: str) -> tuple[Sync, 
     return sync, destination
 
 
-def check_guards(sync: Sync, diff: Diff, allow_removals: bool) -> DriftError | None:
+def check_guards(
+    sync: Sync, diff: Diff, allow_removals: bool, allow_changes: bool = False
+) -> DriftError | None:
     """The guard that a run of this diff trips, or None."""
-    if not diff.removed:
-        return None
-    if not diff.desired:
+    if diff.removed and not diff.desired:
         return DriftError(
             "empty-source",
             f"sync '{sync.name}' would remove all {diff.removed:,} rows, because its source has "
@@ -131,18 +138,31 @@ def check_guards(sync: Sync, diff: Diff, allow_removals: bool) -> DriftError | N
             help="an empty source never deletes; check the model, or delete the rows at the "
             "destination and its sync's definition",
         )
-    most = sync.guards.max_removal_ratio
-    if not allow_removals and diff.removed > most * diff.held_there:
-        share = 100 * diff.removed / diff.held_there
-        return DriftError(
-            "too-many-removals",
-            f"sync '{sync.name}' would remove {diff.removed:,} of {diff.held_there:,} rows "
-            f"({share:.0f}%), and at most {100 * most:.0f}% are allowed",
-            location=sync.location,
-            help="look at 'cdp sync plan'; if it is right, run with --allow-removals, or raise "
-            "guards.max_removal_ratio",
-        )
-    return None
+    if not allow_removals:
+        most = sync.guards.max_removal_ratio
+        error = _too_many(sync, diff, "remove", "removals", diff.removed, most)
+        if error is not None:
+            return error
+    if allow_changes or sync.guards.max_change_ratio is None:
+        return None
+    most = sync.guards.max_change_ratio
+    return _too_many(sync, diff, "change", "changes", diff.changed, most)
+
+
+def _too_many(
+    sync: Sync, diff: Diff, verb: str, noun: str, count: int, most: Decimal
+) -> DriftError | None:
+    if count <= most * diff.held_there:
+        return None
+    share = 100 * count / diff.held_there
+    return DriftError(
+        f"too-many-{noun}",
+        f"sync '{sync.name}' would {verb} {count:,} of {diff.held_there:,} rows "
+        f"({share:.0f}%), and at most {100 * most:.0f}% are allowed",
+        location=sync.location,
+        help=f"look at 'cdp sync plan'; if it is right, run with --allow-{noun}, or raise "
+        f"guards.max_{noun.removesuffix('s')}_ratio",
+    )
 
 
 def sample_changes(warehouse: Warehouse, count: int) -> list[Sample]:

@@ -21,6 +21,7 @@ from cdp.destinations.drivers import open_driver
 from cdp.errors import CdpError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
+from cdp.syncs.approval import use_approval
 from cdp.syncs.diff import Diff, changed_rows
 from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.lease import lease, spool_folder, unwritable
@@ -43,6 +44,7 @@ class RunOptions:
     lock_wait_s: float = LOCK_WAIT_S
     retry_rejected: bool = False
     allow_removals: bool = False
+    allow_changes: bool = False
     progress: Progress | None = None
     say: Callable[[str], None] = lambda message: None
     sleep: Callable[[float], None] = time.sleep
@@ -149,6 +151,7 @@ class _Run:
                 self.sync.name,
                 retry_rejected=self.options.retry_rejected,
                 allow_removals=self.options.allow_removals,
+                allow_changes=self.options.allow_changes,
             )
         except CdpError as error:
             self._finish(warehouse, "failed", problem=error.problems[0].slug)
@@ -173,6 +176,7 @@ class _Run:
             record_plan(warehouse, self.project, self.run_id, result.diff, state)
             if not is_idle:
                 ledger.write_intents(warehouse, self.project, *names)
+                use_approval(warehouse, self.project, self.sync, plan.plan_id, self.run_id)
             elif result.error:
                 self._finish(warehouse, "guarded", problem=result.error.problems[0].slug)
             else:

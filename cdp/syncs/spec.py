@@ -73,9 +73,10 @@ class Option:
 
 @dataclass(frozen=True)
 class Guards:
-    """A run that would remove more than this share of the rows held there stops."""
+    """A run that would remove, or change, more than this share of the rows held there stops."""
 
     max_removal_ratio: Decimal = DEFAULT_MAX_REMOVAL_RATIO
+    max_change_ratio: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Sync:
     """One kind of row, kept equal in one destination.
 
     `object` names the kind of rows there (empty where there is only one); `on_leave`
-    and `on_mapping_change` are empty when the definition does not say them.
+    and `on_mapping_change` are empty when the definition does not say them. A plan of
+    more rows than `approval_above` must be approved.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Sync:
     object_location: Location | None = None
     options: tuple[Option, ...] = ()
     on_mapping_change: str = ""
+    approval_above: int | None = None
 
     @property
     def model_name(self) -> str:
@@ -142,6 +145,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         section.place("object"),
         tuple(_options(section)),
         section.choice("on_mapping_change", MAPPING_CHOICES),
+        _approval(section),
     )
     section.finish()
     return sync if name else None
@@ -280,24 +284,50 @@ def _key(section: Section, fields: tuple[Field, ...]) -> str:
     return key
 
 
+def _approval(section: Section) -> int | None:
+    """The most rows that are sent without asking; None where nothing is asked."""
+    node = section.node("approval")
+    if node is None:
+        return None
+    if isinstance(node.value, dict):
+        one = Section(node, f"approval of {section.what}", section.problems)
+        above = one.integer("above", required=True, minimum=0)
+        one.finish()
+        return above
+    if node.value != "required":
+        section.problems.add(
+            "unknown-value",
+            f"'approval' of {section.what} can be 'required' or say above how many rows",
+            node.location,
+            "write 'approval: required' or 'approval: {above: 1000}'",
+        )
+    return 0
+
+
 def _guards(section: Section) -> Guards:
     guards = section.section("guards", f"guards of {section.what}")
     if guards is None:
         return Guards()
-    ratio = DEFAULT_MAX_REMOVAL_RATIO
-    node = guards.node("max_removal_ratio")
-    if node is not None:
-        value = node.value
-        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-            guards.wrong("max_removal_ratio", node, "a number from 0 to 1")
-        elif not 0 <= value <= 1:
-            section.problems.add(
-                "out-of-range",
-                f"'max_removal_ratio' of {guards.what} is {value}",
-                node.location,
-                "use a number from 0 to 1",
-            )
-        else:
-            ratio = Decimal(value)
+    removal = _ratio(guards, "max_removal_ratio")
+    change = _ratio(guards, "max_change_ratio")
     guards.finish()
-    return Guards(ratio)
+    return Guards(DEFAULT_MAX_REMOVAL_RATIO if removal is None else removal, change)
+
+
+def _ratio(guards: Section, name: str) -> Decimal | None:
+    node = guards.node(name)
+    if node is None:
+        return None
+    value = node.value
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        guards.wrong(name, node, "a number from 0 to 1")
+        return None
+    if not 0 <= value <= 1:
+        guards.problems.add(
+            "out-of-range",
+            f"'{name}' of {guards.what} is {value}",
+            node.location,
+            "use a number from 0 to 1",
+        )
+        return None
+    return Decimal(value)

@@ -157,11 +157,26 @@ DECISIONS = Table(
     (
         _SYNC,
         _DESTINATION,
-        ("decision", "varchar", "retry, arrived, reset or resend."),
-        ("detail", "varchar", "Which rows, or which choice. Keys are hashed."),
+        ("decision", "varchar", "retry, arrived, reset, resend or approve."),
+        ("detail", "varchar", "Which rows, choice or plan. Keys are hashed."),
         ("row_count", "bigint", "The rows that it was about."),
         ("decided_by", "varchar", "Who."),
         ("decided_at", "timestamp", "When."),
+    ),
+)
+APPROVALS = Table(
+    "sync_approvals",
+    "A plan that a person approved.",
+    (
+        _SYNC,
+        _DESTINATION,
+        ("plan_id", "varchar", "Names what is sent: the operation, key and content of each row."),
+        ("added", "bigint", "Rows that it adds."),
+        ("changed", "bigint", "Rows that it changes."),
+        ("removed", "bigint", "Rows that it removes."),
+        ("approved_by", "varchar", "Who."),
+        ("approved_at", "timestamp", "When."),
+        ("run_id", "varchar", "The run that sent it; null until there is one."),
     ),
 )
 _ABOUT = """\
@@ -169,7 +184,7 @@ Printed from the code (`cdp/syncs/tables.py`). They are in `<schema>_ops`, outsi
 survive `dbt build --full-refresh`, and bear these texts as comments. Times are in UTC. Keys are
 what the syncs use, so they may be personal data; `key_sha256` is a pseudonym, and reasons are
 redacted."""
-TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS)
+TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS, APPROVALS)
 
 
 def table(project: Project, name: str) -> str:

@@ -26,7 +26,9 @@ def test_the_plan_is_what_the_run_does(shop: Shop, server: Server) -> None:
     shop.desire([("a", "a@x", 1), ("b", "b@x", 1), (None, "c", 1)])
     planned = invoke(shop, "plan")
     assert planned.exit_code == 0
-    assert rows(planned) == [
+    (plan,) = rows(planned)
+    assert len(plan.pop("plan_id")) == 12
+    assert [plan] == [
         {
             "sync": "customers",
             "added": 2,
