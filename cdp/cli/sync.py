@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from cdp.syncs.run import SyncResult
 
 EXIT_REJECTED = 4
-_CHANGES = ("added", "changed", "removed", "unchanged", "kept", "held", "invalid")
-_OUTCOMES = ("accepted", "rejected", "retry", "unknown")
+_CHANGES = ("added", "changed", "removed", "unchanged", "kept", "held", "staged", "invalid")
+_OUTCOMES = ("accepted", "rejected", "retry", "unknown", "staged")
 
 
 @click.group()

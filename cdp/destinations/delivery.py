@@ -1,18 +1,24 @@
 """What passes between the sync engine and a destination: rows out, outcomes back.
 
 Owns the vocabulary only. `accepted` and `rejected` are what the destination
-said; `retry` means surely not taken; `unknown` means that it may have been.
+said; `retry` means surely not taken; `unknown` means that it may have been; `staged`
+means that the destination took it into a job and says later what became of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 UPSERT, REMOVE = "upsert", "remove"
 ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
+STAGED = "staged"
+
+
+def _forget(job: str) -> None:
+    """For whoever sends a batch and keeps no journal."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,9 @@ class Batch:
     """Rows of one request or file. Sent again, it bears the same number and key.
 
     `columns` are the mapped fields with their DuckDB types; `snapshot` is the
-    file with the whole desired state, for a destination that asked for one.
+    file with the whole desired state, for a destination that asked for one. `job` is
+    the destination's job that an earlier try of the batch began; `keep_job` makes the
+    id of a new one durable, before the job can have any effect.
     """
 
     sync: str
@@ -57,6 +65,8 @@ class Batch:
     idempotency_key: str
     columns: Sequence[tuple[str, str]] = ()
     snapshot: Path | None = None
+    job: str = ""
+    keep_job: Callable[[str], None] = _forget
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ class Outcome:
     """What became of one row. `reason` is redacted; `remote_id` is the destination's own id.
 
     `may_have_arrived`: an earlier try, whose answer was lost, may have been applied.
+    `job` is the destination's job that a staged row is in.
     """
 
     state: str
@@ -71,6 +82,7 @@ class Outcome:
     reason: str = ""
     may_have_arrived: bool = False
     remote_id: str = ""
+    job: str = ""
 
     def doubted(self) -> Outcome:
         """The outcome when an earlier try may have been applied."""
@@ -140,3 +152,16 @@ class Timed(Protocol):
     """
 
     took_ms: list[float]
+
+
+@runtime_checkable
+class Staging(Protocol):
+    """A driver whose destination takes rows into jobs."""
+
+    def settle(self, batch: Batch) -> Sequence[Outcome]:
+        """What became of rows that are staged in `batch.job`, by position.
+
+        Still staged where the job is not done within the time that a run may wait. A
+        row needs its operation, key and remote id only. Raises Stop.
+        """
+        ...

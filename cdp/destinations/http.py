@@ -8,9 +8,8 @@ secret.
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,10 +27,13 @@ from cdp.destinations.delivery import (
     Stop,
     Target,
 )
+from cdp.destinations.jobs import Exchange, Jobs
 from cdp.destinations.limits import RateLimits
 from cdp.destinations.lookup import find_ids
 from cdp.destinations.manifest import ENDPOINT, Http, Object, Operation
-from cdp.destinations.manifest.objects import OPERATIONS, Request
+from cdp.destinations.manifest.objects import OPERATIONS
+from cdp.destinations.manifest.replies import Rule
+from cdp.destinations.manifest.request import Request
 from cdp.destinations.reply import (
     FatalReply,
     Outcomes,
@@ -43,7 +45,7 @@ from cdp.destinations.reply import (
 )
 from cdp.destinations.request import Requests
 from cdp.destinations.retry import LONGEST_RETRY_AFTER_S, TryAgain, call_with_retries
-from cdp.destinations.rows import Row, Shaper, batch_scope
+from cdp.destinations.rows import Row, Shaper, batch_scope, idempotency_key
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.destinations.stops import quota_exhausted, stop_for, unavailable
@@ -104,6 +106,7 @@ class HttpDriver:
         self._sleep = sleep
         self._failed_in_a_row = 0
         self._may_have_written = False
+        self._jobs: dict[int, Jobs] = {}
         self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), transport)
         self._auth = Auth(http.auth, self._scope, self._transport)
         self._requests = Requests(http, self._auth, self._scope)
@@ -165,6 +168,41 @@ class HttpDriver:
         """Get a token where one is needed. Raises Stop and TryAgain."""
         self._tried(self._auth.prepare, stop_when=lambda: True)
 
+    def settle(self, batch: Batch) -> Sequence[Outcome]:
+        """What became of the rows of a job; see `delivery.Staging`. Raises Stop."""
+        operation = self._operations[batch.rows[0].operation]
+        jobs = self._jobs_of(operation)
+        rows = [self._shaper.recognised(row) for row in batch.rows]
+        return jobs.settle(rows, batch.job, self._hidden(batch))
+
+    def _jobs_of(self, operation: Operation) -> Jobs:
+        job = operation.job
+        assert job is not None
+        if id(job) not in self._jobs:
+            render = self._requests.render
+            exchange = Exchange(
+                self._ask, self._tried, self._sleep, lambda one: str(render(one, {}))
+            )
+            self._jobs[id(job)] = Jobs(job, operation.max_bytes, exchange, job.within_s)
+        return self._jobs[id(job)]
+
+    def _hidden(self, batch: Batch) -> list[Any]:
+        """What no text may show: secrets and the values that are sent."""
+        values = [value for row in batch.rows for value in (row.key, *row.fields.values())]
+        return [*self._secrets, *self._auth.secrets(), *values]
+
+    def _stage(
+        self, operation: Operation, rows: list[Row], batch: Batch
+    ) -> Sequence[Outcome] | Refused:
+        """Rows into a job."""
+        try:
+            started = self._jobs_of(operation).start(rows, batch, self._hidden(batch))
+        except TryAgain as error:
+            outcome = Outcome(RETRY, error.code, "no job could be made for it")
+            return self._count_failure(outcome, len(rows))
+        self._failed_in_a_row = 0
+        return started
+
     def _filled(self, operation: Operation) -> Operation:
         """The operation with the names in its paths filled in, such as the key's."""
 
@@ -205,10 +243,7 @@ class HttpDriver:
     ) -> Callable[[Request, list[Row]], httpx.Response | Outcome]:
         def ask(request: Request, rows: list[Row]) -> httpx.Response | Outcome:
             def once() -> httpx.Response:
-                call = self._call(request, rows, {"sync": batch.sync}, "")
-                response = self._exchange(call, len(rows))
-                check_answer(response, self._http, operation.rules)
-                return response
+                return self._ask(request, rows, {"sync": batch.sync}, 0, operation.rules)
 
             try:
                 return self._tried(once)
@@ -225,10 +260,12 @@ class HttpDriver:
         batch: Batch,
     ) -> Sequence[Outcome] | Refused:
         """Send rows; those that a refusal did not name are sent again without the named ones."""
+        if operation.job is not None:
+            return self._stage(operation, rows, batch)
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(rows)))
         for resend in range(MOST_RESENDS + 1):
-            key = self._idempotency_key(batch, [rows[i] for i in waiting], resend)
+            key = idempotency_key(batch, [rows[i] for i in waiting], resend, self._object)
             reply = self._deliver(operation, request, [rows[i] for i in waiting], batch, key)
             if isinstance(reply, Refused):
                 if outcomes:
@@ -245,23 +282,12 @@ class HttpDriver:
         late = Outcome(RETRY, "refused", "other rows of its batch were refused again and again")
         return [outcomes.get(index, late) for index in range(len(rows))]
 
-    def _idempotency_key(self, batch: Batch, rows: list[Row], resend: int) -> str:
-        """The same whenever the same rows are sent again.
-
-        What is appended once keeps its key in later runs too; anything else gets a
-        new one in each run, so that going back to an earlier value is not a repeat.
-        """
-        if self._object.appends:
-            keys = "\n".join(str(row["key"]) for row in rows)
-            return hashlib.sha256(f"{batch.sync}\n{keys}".encode()).hexdigest()
-        return batch.idempotency_key + (f"-{resend}" if resend else "")
-
     def _deliver(
         self, operation: Operation, request: Request, rows: list[Row], batch: Batch, key: str
     ) -> Outcomes | Refused:
         """One request for some rows, tried as often as it may be."""
         may_have_arrived = False
-        hidden = [*self._secrets, *self._auth.secrets(), *_values(batch)]
+        hidden = self._hidden(batch)
         is_idempotent = self.is_idempotent
         scope = {"sync": batch.sync}
 
@@ -320,6 +346,22 @@ class HttpDriver:
         except (FatalReply, TokenRefused, BadAddress, RedirectRefused) as error:
             raise stop_for(error, self._name) from None
 
+    def _ask(
+        self,
+        request: Request,
+        rows: Sequence[Row],
+        scope: Mapping[str, Any],
+        longest_reply: int,
+        rules: Sequence[Rule] = (),
+    ) -> httpx.Response:
+        """A reply that is an answer. Raises TryAgain, TokenExpired and FatalReply."""
+        call = self._call(request, list(rows), dict(scope), "")
+        if longest_reply:
+            call = replace(call, longest_reply=longest_reply)
+        response = self._exchange(call, len(rows))
+        check_answer(response, self._http, rules)
+        return response
+
     def _call(self, request: Request, rows: list[Row], scope: dict[str, Any], key: str) -> Call:
         """One request, complete; a token is got where there is none."""
         self._auth.prepare()
@@ -356,7 +398,3 @@ def _too_large(rows: int, most: int) -> Outcomes | Refused:
     if rows > 1:
         return Refused("too_large", "the batch has too many bytes")
     return [Outcome(REJECTED, "too_large", f"it needs more than {most:,} bytes")]
-
-
-def _values(batch: Batch) -> list[Any]:
-    return [value for row in batch.rows for value in (row.key, *row.fields.values())]

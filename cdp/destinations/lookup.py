@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from cdp.destinations.delivery import ACCEPTED, REJECTED, Outcome, Refused
-from cdp.destinations.manifest.objects import Lookup, Request
+from cdp.destinations.manifest.objects import Lookup
+from cdp.destinations.manifest.request import Request
 from cdp.destinations.reply import parse_body
 from cdp.destinations.rows import Row
 from cdp.destinations.template import look_up

@@ -197,7 +197,9 @@ def _leaving(shape: Object) -> str:
 def _batches(shape: Object) -> list[str]:
     return [
         f"{' and '.join(one.serves)}: `{_said(one.request.method)} {_said(one.request.url)}`, "
-        f"{_rows(one)} and {one.max_bytes:,} bytes a request" + _looked_up(one)
+        f"{_rows(one)} and {one.max_bytes:,} bytes a {'job' if one.job else 'request'}"
+        + _looked_up(one)
+        + _asked(one)
         for one in shape.operations
     ]
 
@@ -217,6 +219,15 @@ def _looked_up(operation: Operation) -> str:
     }
     what = missing[operation.lookup.if_missing]
     return f", after looking up ids that the ledger does not have ({what})"
+
+
+def _asked(operation: Operation) -> str:
+    if operation.job is None:
+        return ""
+    return (
+        f"; a run asks for {operation.job.within_s:.0f} s how its jobs are, and the next one "
+        "goes on with those that are not done: their rows are `staged`"
+    )
 
 
 def _field(rule: FieldRule) -> tuple[str, ...]:

@@ -7,20 +7,23 @@ Sends nothing.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from cdp.destinations.auth import Auth, sign
 from cdp.destinations.manifest import Http
-from cdp.destinations.manifest.objects import Request
+from cdp.destinations.manifest.request import Request
 from cdp.destinations.template import Rendered, Template, compiled
 from cdp.destinations.transport import Call
 
 _CONTENT_TYPES = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
+    "csv": "text/csv; charset=UTF-8",
 }
 
 
@@ -63,6 +66,8 @@ class Requests:
         if request.encoding == "none":
             return None
         tree = self.render(request.body, scope)
+        if request.encoding == "csv":
+            return written_csv(tree, request.null).encode()
         if request.encoding == "form":
             return urlencode(
                 {key: value for key, value in tree.items() if value is not None}
@@ -102,3 +107,26 @@ def is_from_data(request: Request) -> bool:
 
 def _quoted(value: str) -> str:
     return quote(value, safe="")
+
+
+def written_csv(rows: Sequence[Mapping[str, Any]], null: str) -> str:
+    """Rows as CSV (RFC 4180, lines end with LF) with a header; columns as they first appear.
+
+    Nothing, and an empty text, are written as `null`; lists and mappings as JSON. A
+    column that a row does not have is empty.
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[name], null) if name in row else "" for name in columns])
+    return text.getvalue()
+
+
+def _cell(value: Any, null: str) -> str:
+    if value is None or value == "":
+        return null
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -81,6 +81,11 @@ class Shaper:
         self._name(shaped, batch)
         return shaped
 
+    def recognised(self, row: OutgoingRow) -> Row:
+        """As much of a row as tells whose it is: its key as it was sent, and its id."""
+        key = prepare(row.key, self._key_rule)
+        return {"key": row.key if key is None else key, "remote_id": row.remote_id or None}
+
     def _fill(self, shaped: Row, row: OutgoingRow, key: str) -> Outcome | None:
         values = {name: self._value(name, value, key) for name, value in row.fields.items()}
         if row.operation != REMOVE:
@@ -154,3 +159,15 @@ def batch_scope(rows: Sequence[Row], shape: Object, key: str) -> dict[str, Any]:
         "remote_ids": [row["remote_id"] for row in rows],
         "count": len(rows),
     }
+
+
+def idempotency_key(batch: Batch, rows: Sequence[Row], resend: int, shape: Object) -> str:
+    """The same whenever the same rows are sent again.
+
+    What is appended once keeps its key in later runs too; anything else gets a
+    new one in each run, so that going back to an earlier value is not a repeat.
+    """
+    if shape.appends:
+        keys = "\n".join(str(row["key"]) for row in rows)
+        return hashlib.sha256(f"{batch.sync}\n{keys}".encode()).hexdigest()
+    return batch.idempotency_key + (f"-{resend}" if resend else "")

@@ -61,13 +61,17 @@ class PrivateAddress(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Call:
-    """One request, complete. `is_untrusted`: its address came with the data."""
+    """One request, complete. `is_untrusted`: its address came with the data.
+
+    Of a reply no more than a piece after `longest_reply` bytes is read.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
     is_untrusted: bool = False
+    longest_reply: int = LONGEST_REPLY_BYTES
 
 
 class Transport:
@@ -131,10 +135,10 @@ class Transport:
                 content=call.body,
                 extensions=dict(extensions or {}),
             ) as response:
-                content = b""
+                content = bytearray()
                 for chunk in response.iter_bytes():
                     content += chunk
-                    if len(content) > LONGEST_REPLY_BYTES:
+                    if len(content) > call.longest_reply:
                         break
                 return httpx.Response(
                     response.status_code,
@@ -143,7 +147,7 @@ class Transport:
                         for name, value in response.headers.multi_items()
                         if name.lower() not in ("content-encoding", "content-length")
                     ],
-                    content=content,
+                    content=bytes(content),
                 )
         except _BAD_REQUEST:
             raise BadAddress from None

@@ -7,7 +7,8 @@ with its hash) and `cdp_changes` (every key with its class). Changes nothing els
 Classes: added, changed, removed (to be sent); unchanged; rebased (unchanged but
 for a changed mapping, which somebody chose not to send); kept (gone from the
 source, but the sync leaves rows that leave alone); held (rejected before with
-the same content and not yet due again, or unknown where sending twice would hurt).
+the same content and not yet due again, or unknown where sending twice would hurt);
+staged (in a job of the destination that is not done).
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Diff:
     held_there: int
     columns: tuple[tuple[str, str], ...]
     rebased: int = 0
+    staged: int = 0
 
     @property
     def invalid(self) -> int:
@@ -228,7 +230,8 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         f"gone as (select l.sync_key, l.last_operation = 'remove' as is_same_as_last, {_LAST} "
         "from ledger as l where l.remote_state <> 'absent' and not exists "
         "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
-        "select p.sync_key, p.payload_hash, case "
+        # A row that is in a job of the destination waits for what becomes of it there.
+        "select p.sync_key, p.payload_hash, case when p.last_outcome = 'staged' then 'staged' "
         "when p.remote_state = 'present' and (p.old_hash = p.payload_hash or s.appends) "
         "then 'unchanged' "
         "when p.remote_state = 'present' and (p.old_hash = p.former_hash "
@@ -238,7 +241,8 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         f"and p.released_at is null then 'held' when {_WAITS.format('p')} then 'held' "
         "when coalesce(p.remote_state, 'absent') = 'absent' then 'added' else 'changed' end "
         "as class from present as p cross join settings as s "
-        "union all select g.sync_key, null, case when not s.removes then 'kept' "
+        "union all select g.sync_key, null, case when g.last_outcome = 'staged' then 'staged' "
+        "when not s.removes then 'kept' "
         f"when {_WAITS.format('g')} then 'held' else 'removed' end "
         "from gone as g cross join settings as s",
         [*settings, sync.name, sync.destination],
@@ -262,7 +266,7 @@ def _count(
     return Diff(
         **{
             name: by_class.get(name, 0)
-            for name in ("added", "changed", "removed", "kept", "held", "rebased")
+            for name in ("added", "changed", "removed", "kept", "held", "rebased", "staged")
         },
         unchanged=by_class.get("unchanged", 0) + by_class.get("rebased", 0),
         invalid_null=nulls,

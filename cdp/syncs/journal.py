@@ -28,6 +28,7 @@ _OUTCOME_COLUMNS = (
     "reason",
     "doubt",
     "remote_id",
+    "job",
 )
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
@@ -37,11 +38,11 @@ create table rows (
 );
 create table batches (
     number integer primary key, first_seq integer not null, last_seq integer not null,
-    state text not null
+    state text not null, job text not null default ''
 );
 create table outcomes (
     seq integer primary key, state text not null, code text not null, reason text not null,
-    doubt integer not null, remote_id text not null
+    doubt integer not null, remote_id text not null, job text not null default ''
 );
 """
 _TIMES = "create table if not exists requests (ms real not null)"
@@ -79,10 +80,11 @@ class Timing:
 
 @dataclass(frozen=True)
 class SentBatch:
-    """A batch that was marked as being sent."""
+    """A batch that was marked as being sent; `job` is the destination's, if it began one."""
 
     number: int
     rows: tuple[JournalRow, ...]
+    job: str = ""
 
 
 class Journal:
@@ -172,7 +174,7 @@ class Journal:
         """Record what became of each row of a batch."""
         self._database.execute("begin")
         self._database.executemany(
-            "insert or replace into outcomes values (?, ?, ?, ?, ?, ?)",
+            "insert or replace into outcomes values (?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     row.seq,
@@ -181,6 +183,7 @@ class Journal:
                     outcome.reason,
                     int(outcome.may_have_arrived),
                     outcome.remote_id,
+                    outcome.job,
                 )
                 for row, outcome in zip(rows, outcomes, strict=True)
             ],
@@ -201,12 +204,28 @@ class Journal:
     def in_flight(self) -> list[SentBatch]:
         """The batches whose reply was never recorded."""
         found = self._database.execute(
-            "select number, first_seq, last_seq from batches where state = 'sending' "
+            "select number, first_seq, last_seq, job from batches where state = 'sending' "
             "order by number"
         ).fetchall()
         return [
-            SentBatch(number, tuple(self._between(first, last))) for number, first, last in found
+            SentBatch(number, tuple(self._between(first, last)), job)
+            for number, first, last, job in found
         ]
+
+    def keep_job(self, number: int, job: str) -> None:
+        """Note the destination's job of a batch, durably."""
+        self._database.execute("update batches set job = ? where number = ?", (job, number))
+
+    def staged(self) -> list[SentBatch]:
+        """The rows of each job that is not settled, as batches without a number."""
+        rows: dict[str, list[JournalRow]] = {}
+        for job, *row in self._database.execute(
+            "select o.job, r.seq, r.operation, r.sync_key, r.fields, "
+            "coalesce(nullif(o.remote_id, ''), r.remote_id) from outcomes o "
+            "join rows r on r.seq = o.seq where o.state = 'staged' order by o.seq"
+        ):
+            rows.setdefault(job, []).append(JournalRow(*row))
+        return [SentBatch(0, tuple(found), job) for job, found in rows.items()]
 
     def outcomes(self) -> Iterator[dict[str, Any]]:
         """Every recorded outcome with its row."""
@@ -214,7 +233,8 @@ class Journal:
             dict(zip(_OUTCOME_COLUMNS, row, strict=True))
             for row in self._database.execute(
                 "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason, "
-                "o.doubt, o.remote_id from outcomes o join rows r on r.seq = o.seq order by o.seq"
+                "o.doubt, o.remote_id, o.job from outcomes o join rows r on r.seq = o.seq "
+                "order by o.seq"
             )
         )
 
@@ -247,13 +267,19 @@ class Journal:
         delete_files(self.path)
 
     def _add_what_is_new(self) -> None:
-        """A journal that an earlier version left has neither remote ids nor times."""
+        """A journal that an earlier version left has neither remote ids nor times nor jobs."""
         self._database.execute(_TIMES)
-        for name, kind in (("rows", "text"), ("outcomes", "text not null default ''")):
-            # Names come from the line above.
+        empty = "text not null default ''"
+        for name, column, kind in (
+            ("rows", "remote_id", "text"),
+            ("outcomes", "remote_id", empty),
+            ("outcomes", "job", empty),
+            ("batches", "job", empty),
+        ):
+            # Names come from the lines above.
             known = [row[1] for row in self._database.execute(f"pragma table_info({name})")]
-            if "remote_id" not in known:
-                self._database.execute(f"alter table {name} add column remote_id {kind}")
+            if column not in known:
+                self._database.execute(f"alter table {name} add column {column} {kind}")
 
     def _between(self, first: int, last: int) -> list[JournalRow]:
         return [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cdp.clock import utc_now
@@ -22,7 +23,7 @@ HASH_VERSION = "1"
 _OUTCOME_COLUMNS = (
     "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
     "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer', "
-    "remote_id: 'varchar'}"
+    "remote_id: 'varchar', job: 'varchar'}"
 )
 
 
@@ -98,10 +99,36 @@ def rebase(warehouse: Warehouse, project: Project, sync: str, destination: str) 
 
 def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_id: str) -> None:
     """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction."""
-    path = journal.path.with_suffix(".outcomes")
+    _fold(warehouse, project, journal.outcomes(), journal.path, run_id)
+
+
+def fold_outcomes(
+    warehouse: Warehouse,
+    project: Project,
+    outcomes: Iterable[Mapping[str, object]],
+    path: Path,
+    run_id: str,
+) -> None:
+    """Bring outcomes, as a journal has them, into the ledger in a transaction.
+
+    `path` is that of the run's journal; a private file is written beside it.
+    """
+    with warehouse.transaction():
+        _fold(warehouse, project, outcomes, path, run_id)
+    path.with_suffix(".outcomes").unlink()
+
+
+def _fold(
+    warehouse: Warehouse,
+    project: Project,
+    outcomes: Iterable[Mapping[str, object]],
+    journal: Path,
+    run_id: str,
+) -> None:
+    path = journal.with_suffix(".outcomes")
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
-        for outcome in journal.outcomes():
+        for outcome in outcomes:
             out.write(json.dumps(outcome, ensure_ascii=False) + "\n")
     warehouse.execute(
         "create or replace temp table cdp_outcomes as select * from "  # noqa: S608
@@ -117,7 +144,7 @@ def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
         "create or replace temp table cdp_outcomes as "  # noqa: S608
         "select i.sync_key, i.operation, i.payload_hash, 'unknown' as outcome, "
         "'journal_lost' as code, 'the journal of the run is gone' as reason, 0 as doubt, "
-        "'' as remote_id "
+        "'' as remote_id, '' as job "
         f"from {table(project, 'sync_intents')} as i where i.run_id = ?",
         [run_id],
     )
@@ -138,23 +165,26 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "select r.sync_name, r.destination_name, o.sync_key, "
         "case when o.outcome = 'accepted' then "
         "case when o.operation = 'upsert' then 'present' else 'absent' end "
-        "when o.outcome = 'unknown' or o.doubt = 1 then 'unknown' "
+        "when o.outcome in ('unknown', 'staged') or o.doubt = 1 then 'unknown' "
         "else coalesce(l.remote_state, 'absent') end as remote_state, "
         "case when o.outcome = 'accepted' then o.payload_hash "
-        "when o.outcome = 'unknown' or o.doubt = 1 then null "
+        "when o.outcome in ('unknown', 'staged') or o.doubt = 1 then null "
         "else l.payload_hash end as payload_hash, "
         "case when o.outcome = 'accepted' and o.operation = 'remove' then null "
         # Whatever became of the row, its id may be another now: it is looked up again.
-        "when o.outcome = 'unknown' or o.doubt = 1 then nullif(o.remote_id, '') "
+        "when o.outcome in ('unknown', 'staged') or o.doubt = 1 then nullif(o.remote_id, '') "
         "else coalesce(nullif(o.remote_id, ''), l.remote_id) end as remote_id, "
         "o.operation as last_operation, o.payload_hash as last_hash, "
         "o.outcome as last_outcome, nullif(o.code, '') as reason_code, "
         "nullif(o.reason, '') as reason, "
         "case when o.outcome = 'accepted' then cast(? as timestamp) else l.acknowledged_at end "
         "as acknowledged_at, cast(? as timestamp) as attempted_at, r.run_id, "
-        f"case when {is_same} then coalesce(l.attempts, 1) + 1 else 1 end as attempts, "
+        # What becomes of a row that was staged is still the same attempt.
+        f"case when {is_same} then coalesce(l.attempts, 1) "
+        "+ case when l.last_outcome = 'staged' then 0 else 1 end else 1 end as attempts, "
         f"case when {is_same} then coalesce(l.first_attempted_at, l.attempted_at) "
-        "else cast(? as timestamp) end as first_attempted_at "
+        "else cast(? as timestamp) end as first_attempted_at, "
+        "case when o.outcome = 'staged' then o.job end as job_id "
         f"from cdp_outcomes as o cross join (select * from {runs} where run_id = ?) as r "
         f"left join {ledger} as l on l.sync_name = r.sync_name "
         "and l.destination_name = r.destination_name and l.sync_key = o.sync_key",

@@ -156,7 +156,10 @@ ROWS = View(
         ("key_sha256", "The first 12 digits of the key's SHA-256, as commands show it."),
         ("remote_state", "What is known of the destination: present, absent or unknown."),
         ("last_operation", "What was tried last: upsert or remove."),
-        ("last_outcome", "accepted, rejected, retry, unknown or withdrawn (see `sync_ledger`)."),
+        (
+            "last_outcome",
+            "accepted, rejected, retry, unknown, staged or withdrawn (see `sync_ledger`).",
+        ),
         _CLASS,
         _CODE,
         ("reason", "Why, in the destination's words, redacted."),

@@ -23,6 +23,7 @@ from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.approval import use_approval
 from cdp.syncs.diff import Diff, changed_rows
+from cdp.syncs.jobs import settle_jobs, staged_jobs
 from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.lease import lease, spool_folder, unwritable
 from cdp.syncs.mapping import adopt
@@ -54,7 +55,7 @@ class RunOptions:
 class SyncResult:
     """What a run did. `error` is a guard (DriftError) or what stopped the sending.
 
-    `outcomes` counts the rows by accepted, rejected, retry and unknown.
+    `outcomes` counts the rows by accepted, rejected, retry, unknown and staged.
     """
 
     sync: str
@@ -123,23 +124,25 @@ class _Run:
         return SyncResult(self.sync.name, self.run_id, result.diff, outcomes, error)
 
     def _begin(self) -> tuple[SyncResult, Journal | None]:
-        """The plan, and the journal when there is something to send; unfinished runs first."""
+        """The plan, and the journal when there is something to send.
+
+        Unfinished runs come first, and then what earlier runs left in jobs of the destination.
+        """
+        options, has_asked = self.options, False
         while True:
-            with open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s) as warehouse:
+            with open_warehouse(self.project, lock_wait_s=options.lock_wait_s) as warehouse:
                 ensure_tables(warehouse, self.project)
                 unfinished = open_runs(warehouse, self.project, self.sync)
-                if not unfinished:
+                jobs = [] if has_asked else staged_jobs(warehouse, self.project, self.sync)
+                if not unfinished and not jobs:
                     clear_spool(self.spool, self.sync)
                     return self._prepare(warehouse)
-            settle_runs(
-                self.project,
-                self.sync,
-                self.driver,
-                self.spool,
-                unfinished,
-                self.options.lock_wait_s,
-                self.options.say,
-            )
+            shared = (self.project, self.sync, self.driver, self.spool)
+            if unfinished:
+                settle_runs(*shared, unfinished, options.lock_wait_s, options.say)
+            else:
+                has_asked = True
+                settle_jobs(*shared, jobs, options.lock_wait_s, options.say)
 
     def _prepare(self, warehouse: Warehouse) -> tuple[SyncResult, Journal | None]:
         begin_run(warehouse, self.project, self.run_id, self.sync)

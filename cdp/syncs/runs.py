@@ -21,6 +21,7 @@ from cdp.syncs.spec import Sync
 from cdp.syncs.tables import table
 from cdp.warehouse import Warehouse
 
+_OUTCOMES = ("accepted", "rejected", "retry", "unknown", "staged")
 FOREIGN_LEASE = timedelta(minutes=30)
 """How long a run on another machine, whose lock cannot be seen from here, counts as alive."""
 
@@ -107,12 +108,13 @@ def finish_run(
     took = timing or Timing()
     warehouse.execute(
         f"update {table(project, 'sync_runs')} set state = ?, finished_at = ?, "  # noqa: S608
-        "accepted = ?, rejected = ?, retry = ?, unknown = ?, problem = ?, requests = ?, "
+        "accepted = ?, rejected = ?, retry = ?, unknown = ?, staged = ?, problem = ?, "
+        "requests = ?, "
         "latency_p50_ms = ?, latency_p95_ms = ?, latency_p99_ms = ? where run_id = ?",
         [
             state,
             utc_now(),
-            *(counts.get(name, 0) for name in ("accepted", "rejected", "retry", "unknown")),
+            *(counts.get(name, 0) for name in _OUTCOMES),
             problem,
             took.requests,
             took.p50_ms,

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from cdp.destinations.delivery import (
     REJECTED,
@@ -19,6 +22,7 @@ from cdp.destinations.delivery import (
     Driver,
     Outcome,
     Refused,
+    Staging,
     Stop,
     Timed,
 )
@@ -26,6 +30,7 @@ from cdp.errors import RunError
 from cdp.syncs.journal import Journal, JournalRow, SentBatch
 
 MOST_SPLITS = 50
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
 
@@ -41,9 +46,22 @@ def send_journal(
             done += len(rows)
             if progress:
                 progress(done, total)
+        settle_staged(journal, driver)
     except Stop as stop:
         return RunError(stop.slug, stop.message, help=stop.help)
     return None
+
+
+def settle_staged(journal: Journal, driver: Driver) -> None:
+    """Ask what became of rows that are in jobs of the destination. Raises Stop.
+
+    Rows of a job that is not done in time stay staged.
+    """
+    for sent in journal.staged():
+        if isinstance(driver, Staging):
+            batch = replace(_batch(journal, sent.number, sent.rows), job=sent.job)
+            outcomes = _timed(journal, driver, partial(driver.settle, batch))
+            journal.settle(sent.number, sent.rows, outcomes)
 
 
 def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | None:
@@ -57,7 +75,7 @@ def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | Non
             _settle_unknown(journal, sent)
             continue
         try:
-            _attempt(journal, driver, sent.number, sent.rows, [0], in_doubt=True)
+            _attempt(journal, driver, sent.number, sent.rows, [0], in_doubt=True, job=sent.job)
         except Stop as stop:
             _settle_unknown(journal, sent)
             error = RunError(stop.slug, stop.message, help=stop.help)
@@ -88,17 +106,22 @@ def _attempt(
     splits: list[int],
     *,
     in_doubt: bool,
+    job: str = "",
 ) -> None:
     """One request for a batch that is marked; halves it when it is refused as a whole.
 
-    `in_doubt`: an earlier request with these rows may have been applied.
+    `in_doubt`: an earlier request with these rows may have been applied; `job` is the
+    destination's job that it began.
     """
 
     def settle(outcomes: Sequence[Outcome]) -> None:
         journal.settle(number, rows, [one.doubted() if in_doubt else one for one in outcomes])
 
     try:
-        reply = _send(journal, driver, _batch(journal, number, rows))
+        batch = replace(
+            _batch(journal, number, rows), job=job, keep_job=partial(journal.keep_job, number)
+        )
+        reply = _timed(journal, driver, partial(driver.send, batch))
     except Stop as stop:
         settle([stop.outcome] * len(rows))
         raise
@@ -120,11 +143,11 @@ def _attempt(
         _deliver(journal, driver, rows[middle:], splits, in_doubt=in_doubt)
 
 
-def _send(journal: Journal, driver: Driver, batch: Batch) -> Sequence[Outcome] | Refused:
+def _timed(journal: Journal, driver: Driver, call: Callable[[], T]) -> T:
     """The reply to a batch. A driver that does not time its requests makes one a batch."""
     began = time.monotonic()
     try:
-        return driver.send(batch)
+        return call()
     finally:
         if isinstance(driver, Timed):
             journal.took(driver.took_ms)

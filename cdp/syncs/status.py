@@ -34,6 +34,7 @@ class SyncStatus:
     absent: int = 0
     unknown: int = 0
     rejected: int = 0
+    staged: int = 0
     invalid: int = 0
 
 
@@ -86,7 +87,8 @@ def _status(warehouse: Warehouse, project: Project, sync: Sync) -> SyncStatus:
     found = warehouse.rows(
         "select r.state, r.finished_at, (select max(s.finished_at) "  # noqa: S608
         f"from {runs} as s where s.sync_name = r.sync_name and s.state = 'done'), "
-        "r.problem, coalesce(r.accepted + r.rejected + r.retry + r.unknown, 0), "
+        "r.problem, coalesce(r.accepted + r.rejected + r.retry + r.unknown "
+        "+ coalesce(r.staged, 0), 0), "
         "coalesce(r.accepted, 0), coalesce(r.requests, 0), r.latency_p95_ms "
         f"from {runs} as r where r.sync_name = ? "
         "order by r.started_at desc, r.run_id desc limit 1",
@@ -97,7 +99,8 @@ def _status(warehouse: Warehouse, project: Project, sync: Sync) -> SyncStatus:
         "select count(*) filter (where remote_state = 'present'), "  # noqa: S608
         "count(*) filter (where remote_state = 'absent'), "
         "count(*) filter (where remote_state = 'unknown'), "
-        "count(*) filter (where last_outcome = 'rejected') "
+        "count(*) filter (where last_outcome = 'rejected'), "
+        "count(*) filter (where last_outcome = 'staged') "
         f"from {table(project, 'sync_ledger')} where sync_name = ? and destination_name = ?",
         [sync.name, sync.destination],
     )[0]

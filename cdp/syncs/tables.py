@@ -66,6 +66,7 @@ RUNS = Table(
         ("rejected", "bigint", "Rows that the destination refused."),
         ("retry", "bigint", "Rows that were surely not taken and are sent by the next run."),
         ("unknown", "bigint", "Rows whose answer was lost: they may have been taken."),
+        ("staged", "bigint", "Rows in jobs of the destination that were not done when it ended."),
         ("problem", "varchar", "The slug of what went wrong; null where nothing did."),
         ("requests", "bigint", "Requests made, with tries and look-ups; or files written."),
         ("latency_p50_ms", "double", "Half of the requests took at most so many milliseconds."),
@@ -105,8 +106,8 @@ LEDGER = Table(
             "last_outcome",
             "varchar",
             (
-                "accepted, rejected, retry or unknown; withdrawn when a row that was never "
-                "taken has left the source."
+                "accepted, rejected, retry or unknown; staged while it is in a job of the "
+                "destination; withdrawn when a row that was never taken has left the source."
             ),
         ),
         ("reason_code", "varchar", "Why it was not accepted, in a word."),
@@ -116,6 +117,7 @@ LEDGER = Table(
         ("run_id", "varchar", "The run of the last try."),
         ("attempts", "bigint", "How many runs tried this very content."),
         ("first_attempted_at", "timestamp", "When this very content was first tried."),
+        ("job_id", "varchar", "The destination's job that a staged row is in."),
         ("released_at", "timestamp", "When a person asked to try it again; null once it was."),
     ),
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,7 +13,15 @@ from urllib.parse import parse_qsl
 import httpx
 import yaml
 
-from cdp.destinations.delivery import Batch, OutgoingRow, Refused, Stop, Target
+from cdp.destinations.delivery import (
+    STAGED,
+    Batch,
+    Outcome,
+    OutgoingRow,
+    Refused,
+    Stop,
+    Target,
+)
 from cdp.destinations.http import HttpDriver
 from cdp.destinations.manifest import CASES, MANIFESTS, load_manifests
 from cdp.destinations.manifest.settings import with_defaults
@@ -23,7 +31,10 @@ from cdp.errors import Location
 
 @dataclass
 class Case:
-    """One case: a batch of rows, the requests that it must become, and their replies."""
+    """One case: a batch of rows, the requests that it must become, and their replies.
+
+    `settled` is what becomes of the rows that are staged in a job, when it is asked about.
+    """
 
     manifest: str
     name: str
@@ -36,6 +47,7 @@ class Case:
     key: str = "canonical_profile_id"
     sent_as: Mapping[str, str] = field(default_factory=dict)
     remote_ids: list[str] | None = None
+    settled: Any = None
 
     def __str__(self) -> str:
         return f"{self.manifest}: {self.name}"
@@ -106,7 +118,8 @@ def _as_written(request: httpx.Request, wanted: Mapping[str, Any]) -> dict[str, 
             dict(parse_qsl(request.content.decode())) if "form" in kind else request.content
         )
         if isinstance(said["body"], bytes):
-            said["body"] = json.loads(said["body"])
+            text = said["body"].decode()
+            said["body"] = text if "csv" in kind else json.loads(text)
     return said
 
 
@@ -133,8 +146,18 @@ def play(case: Case, vendor: Vendor) -> Any:
         )
         for row in case.rows
     ]
+    jobs: list[str] = []
+    batch = Batch("customers", "run", 1, rows, "batch-key", keep_job=jobs.append)
+    settled: Sequence[Outcome] | None = None
     try:
-        reply = driver.send(Batch("customers", "run", 1, rows, "batch-key"))
+        reply = driver.send(batch)
+        if jobs and not isinstance(reply, Refused):
+            waiting = [
+                replace(row, remote_id=one.remote_id, fields={})
+                for row, one in zip(rows, reply, strict=True)
+                if one.state == STAGED
+            ]
+            settled = driver.settle(replace(batch, rows=waiting, job=jobs[0]))
     except Stop as stop:
         return {"stop": stop.slug}
     finally:
@@ -142,8 +165,15 @@ def play(case: Case, vendor: Vendor) -> Any:
     if isinstance(reply, Refused):
         return {"refused": reply.code}
     if case.remote_ids is not None:
-        assert [one.remote_id for one in reply] == case.remote_ids
-    return [{one.state: one.code} if one.code else one.state for one in reply]
+        assert [one.remote_id for one in settled or reply] == case.remote_ids
+    assert (None if settled is None else _said(settled)) == case.settled
+    return _said(reply)
+
+
+def _said(outcomes: Sequence[Outcome]) -> list[Any]:
+    return [
+        {one.state: one.code} if one.code and one.state != STAGED else one.state for one in outcomes
+    ]
 
 
 def _options(case: Case) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from cdp.destinations.delivery import Batch, Outcome, OutgoingRow, Target
+from cdp.destinations.delivery import Batch, Outcome, OutgoingRow, Stop, Target
 from cdp.destinations.http import HttpDriver
 from cdp.destinations.manifest import Manifest, Object, Setting
 from cdp.destinations.manifest.objects import FieldRule
@@ -90,6 +90,7 @@ class Known:
     state: str = "absent"
     content: str | None = None
     remote_id: str = ""
+    job: str = ""
     last: tuple[str, str | None, str] = ("", None, "")
 
 
@@ -134,7 +135,11 @@ class World:
         )
 
     def run(self, desired: dict[str, Fields], retry_rejected: bool = False) -> RunError | None:
-        """One run of the sync."""
+        """One run of the sync: what is in jobs first, then what changed."""
+        try:
+            self._settle_jobs()
+        except Stop as stop:
+            return RunError(stop.slug, stop.message, help=stop.help)
         rows = list(self._changes(desired, retry_rejected))
         if not rows:
             return None
@@ -150,6 +155,29 @@ class World:
         driver.close()
         self.texts.append(str(error))
         return error
+
+    @property
+    def staged(self) -> dict[str, list[str]]:
+        """The keys that are in jobs, by job."""
+        found: dict[str, list[str]] = {}
+        for key, known in self.memory.items():
+            if known.last[2] == "staged":
+                found.setdefault(known.job, []).append(key)
+        return found
+
+    def _settle_jobs(self) -> None:
+        driver = self.driver()
+        for job, keys in self.staged.items():
+            known = [self.memory[key] for key in keys]
+            rows = [
+                OutgoingRow(one.last[0], key, {}, one.remote_id)
+                for key, one in zip(keys, known, strict=True)
+            ]
+            outcomes = driver.settle(Batch("people", "run", 0, rows, "", job=job))
+            for key, one, outcome in zip(keys, known, outcomes, strict=True):
+                said = {"sync_key": key, "operation": one.last[0], "payload_hash": one.last[1]}
+                self._remember({**said, **vars(outcome), "outcome": outcome.state, "doubt": 0})
+        driver.close()
 
     def _changes(self, desired: dict[str, Fields], retry_rejected: bool) -> Any:
         for key, known in sorted(self.memory.items()):
@@ -170,6 +198,8 @@ class World:
 
     def _is_held(self, known: Known, now: tuple[str, str | None], retry_rejected: bool) -> bool:
         outcome = known.last[2]
+        if outcome == "staged":
+            return True
         is_same = known.last[:2] == now
         return is_same and (
             (outcome == "rejected" and not retry_rejected)
@@ -182,11 +212,12 @@ class World:
         if outcome == "accepted":
             known.state = "present" if operation == "upsert" else "absent"
             known.content = said["payload_hash"]
-        elif outcome == "unknown" or said["doubt"]:
+        elif outcome in ("unknown", "staged") or said["doubt"]:
             known.state, known.content, known.remote_id = "unknown", None, ""
         known.remote_id = said["remote_id"] or known.remote_id
         if outcome == "accepted" and operation == "remove":
             known.remote_id = ""
+        known.job = said["job"]
         known.last = (operation, said["payload_hash"], outcome)
         self.texts.append(f"{said['code']} {said['reason']}")
 

@@ -37,6 +37,7 @@ def test_the_plan_is_what_the_run_does(shop: Shop, server: Server) -> None:
             "unchanged": 0,
             "kept": 0,
             "held": 0,
+            "staged": 0,
             "invalid": 1,
         }
     ]
@@ -57,6 +58,7 @@ def test_the_plan_is_what_the_run_does(shop: Shop, server: Server) -> None:
             "rejected": 0,
             "retry": 0,
             "unknown": 0,
+            "staged": 0,
         }
     ]
     assert "1 rows are rejected or invalid; 'cdp sync status' says why" in ran.stderr

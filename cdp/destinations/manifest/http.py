@@ -10,15 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from cdp.destinations.manifest.objects import (
-    IDEMPOTENCY,
-    Object,
-    Request,
-    read_objects,
-    read_request,
-)
+from cdp.destinations.manifest.objects import IDEMPOTENCY, Object, read_objects
 from cdp.destinations.manifest.reading import check_templates, seconds, statuses
 from cdp.destinations.manifest.replies import Rule, read_rules
+from cdp.destinations.manifest.request import Request, read_request
 from cdp.destinations.manifest.settings import Setting
 from cdp.destinations.template import Template, from_node
 from cdp.yamlfile import Section

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cdp.destinations.manifest.jobs import Job, read_job
 from cdp.destinations.manifest.reading import check_templates, names
 from cdp.destinations.manifest.replies import (
     RemoteId,
@@ -19,6 +20,7 @@ from cdp.destinations.manifest.replies import (
     read_results,
     read_rules,
 )
+from cdp.destinations.manifest.request import Request, read_request
 from cdp.destinations.manifest.settings import Setting, read_settings
 from cdp.destinations.normalize import HASHED, HASHES, NORMALIZERS, VALIDATORS, ValueRule
 from cdp.destinations.template import Template, from_node
@@ -26,7 +28,6 @@ from cdp.yamlfile import Section
 
 OPERATIONS = ("upsert", "remove")
 KINDS = ("record", "event", "audience", "message")
-ENCODINGS = ("json", "form", "none")
 IF_MISSING = ("accept", "reject", "create")
 IDEMPOTENCY = ("key_header", "key_field", "natural", "none")
 
@@ -49,18 +50,6 @@ class FieldRule:
 
 
 @dataclass(frozen=True)
-class Request:
-    """One request. `url` is whole, or a path below the destination's base address."""
-
-    method: Template
-    url: Template
-    body: Template = None
-    query: Mapping[str, Template] = field(default_factory=dict)
-    headers: Mapping[str, Template] = field(default_factory=dict)
-    encoding: str = "json"
-
-
-@dataclass(frozen=True)
 class Lookup:
     """A request that finds the destination's ids of rows before they are written.
 
@@ -78,7 +67,10 @@ class Lookup:
 
 @dataclass(frozen=True)
 class Operation:
-    """The row operations it serves, how rows are batched, what is sent, how replies are read."""
+    """The row operations it serves, how rows are batched, what is sent, how replies are read.
+
+    Where rows travel by a `job`, `request` is the one that has them in it.
+    """
 
     serves: tuple[str, ...]
     request: Request
@@ -92,6 +84,7 @@ class Operation:
     remote_id: RemoteId | None = None
     sample: Template = None
     sample_status: int = 200
+    job: Job | None = None
 
 
 @dataclass(frozen=True)
@@ -213,9 +206,10 @@ def _operation(one: Section) -> Operation:
         max_bytes = batch.integer("max_bytes", default=max_bytes, minimum=1)
         batch.finish()
     sample = one.section("sample", "sample")
+    job = read_job(one)
     found = Operation(
         names(one, "serves", OPERATIONS),
-        read_request(one),
+        read_request(one) if job is None else job.upload,
         max_items,
         max_bytes,
         one.choice("expects", ("any", "json"), default="any"),
@@ -226,28 +220,12 @@ def _operation(one: Section) -> Operation:
         read_remote_id(one),
         None if sample is None else from_node(sample.node("body")),
         200 if sample is None else sample.integer("status", default=200),
+        job,
     )
     if sample is not None:
         sample.finish()
     one.finish()
     return found
-
-
-def read_request(one: Section) -> Request:
-    """The request keys of a section: method, url, body, query, headers, encoding."""
-    body = one.node("body")
-    return Request(
-        from_node(one.node("method", required=True)),
-        from_node(one.node("url", required=True)),
-        from_node(body),
-        _templates(one, "query"),
-        _templates(one, "headers"),
-        one.choice("encoding", ENCODINGS, default="json" if body else "none"),
-    )
-
-
-def _templates(section: Section, key: str) -> dict[str, Any]:
-    return {name: from_node(node) for name, node, _ in section.mapping(key)}
 
 
 def _create(section: Section) -> Request | None:

@@ -24,6 +24,7 @@ SCOPE = {
     "row",
     "key",
     "batch",
+    "job",
     "token",
     "now",
 }

@@ -123,7 +123,7 @@ def _rule(one: Section) -> Rule:
     found = Rule(
         one.choice("then", VERDICTS, required=True),
         statuses(one, "status", ()),
-        _conditions(one, "where"),
+        read_conditions(one, "where"),
         one.text("contains"),
         one.text("reason"),
         one.text("code"),
@@ -133,7 +133,8 @@ def _rule(one: Section) -> Rule:
     return found
 
 
-def _conditions(section: Section, key: str) -> dict[str, Any]:
+def read_conditions(section: Section, key: str) -> dict[str, Any]:
+    """The conditions under a key, by path; see `holds`."""
     found: dict[str, Any] = {}
     for path, node, _ in section.mapping(key):
         found[path] = from_node(node)
@@ -166,8 +167,8 @@ def _results(one: Section) -> Results:
         one.text("list"),
         one.text("at"),
         statuses(one, "status", ()),
-        _conditions(one, "ok"),
-        _conditions(one, "refused"),
+        read_conditions(one, "ok"),
+        read_conditions(one, "refused"),
         one.text("reason"),
         one.text("code"),
         one.text("named"),

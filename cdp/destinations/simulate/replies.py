@@ -154,11 +154,11 @@ def _put_results(
 
 def _fill(entry: dict[str, Any], shape: Results, is_ok: bool, code: str) -> None:
     for path, wanted in shape.ok.items():
-        put(entry, path, _example(wanted) if is_ok else _other(wanted))
+        put(entry, path, example(wanted) if is_ok else _other(wanted))
     if is_ok:
         return
     for path, wanted in shape.refused.items():
-        put(entry, path, _example(wanted))
+        put(entry, path, example(wanted))
     if shape.code:
         put(entry, shape.code, code)
     if shape.reason:
@@ -195,7 +195,8 @@ def _name_of(row: dict[str, Any]) -> str:
     return str(next(iter(named.values()), ""))
 
 
-def _example(wanted: Any) -> Any:
+def example(wanted: Any) -> Any:
+    """A value that fits a condition."""
     if isinstance(wanted, list):
         return wanted[0]
     if isinstance(wanted, dict):

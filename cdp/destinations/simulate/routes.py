@@ -6,6 +6,8 @@ is found too. The host is not looked at.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from cdp.destinations.manifest import Http, Object, Operation
-from cdp.destinations.manifest.objects import Request
+from cdp.destinations.manifest.request import Request
 from cdp.destinations.simulate.unrender import (
     Bindings,
     Mismatch,
@@ -51,6 +53,8 @@ class Received:
             return None
         if encoding == "form":
             return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+        if encoding == "csv":
+            return list(csv.DictReader(io.StringIO(self.body.decode(), newline="")))
         try:
             return json.loads(self.body)
         except ValueError:
@@ -84,6 +88,12 @@ def routes_of(http: Http) -> list[Route]:
         for operation in shape.operations:
             if operation.lookup is not None:
                 found.append(Route(shape, operation, operation.lookup.request, "lookup"))
+            if operation.job is not None:
+                for part, request in operation.job.requests.items():
+                    found.append(Route(shape, operation, request, part))
+                for results in operation.job.results:
+                    found.append(Route(shape, operation, results.request, "job_results"))
+                continue
             found.append(Route(shape, operation, operation.request, "write"))
             if operation.create is not None:
                 found.append(Route(shape, operation, operation.create, "create"))

@@ -19,6 +19,7 @@ from cdp.destinations.auth import Auth
 from cdp.destinations.manifest import Http, Manifest
 from cdp.destinations.simulate import faults as fault
 from cdp.destinations.simulate.faults import Faults
+from cdp.destinations.simulate.jobs import HeldJob, HeldJobs
 from cdp.destinations.simulate.replies import REFUSAL, Reply, found_ids, plain, success
 from cdp.destinations.simulate.routes import Match, Received, match_route, routes_of
 from cdp.destinations.simulate.state import Place
@@ -55,6 +56,7 @@ class Simulator:
     directory: dict[str, str] = field(default_factory=dict)
     requests: int = 0
     problems: list[str] = field(default_factory=list)
+    jobs: HeldJobs = field(default_factory=HeldJobs)
     _tokens: int = 0
     _is_expired: bool = False
     _begun: list[list[tuple[float, int]]] = field(default_factory=list)
@@ -149,6 +151,13 @@ class Simulator:
         return found
 
     def _carry_out(self, match: Match, received: Received) -> Reply:
+        if match.route.part.startswith("job_"):
+            return self.jobs.answer(
+                match,
+                lambda route: match_route(self.http, route, received),
+                self._do_job,
+                self._for_job,
+            )
         # A look-up and a removal may show less of where they are than the first write does.
         is_first = match.route.part != "lookup" and "upsert" in match.route.operation.serves
         place = self.place(match.route.object.name, match.options, make=is_first)
@@ -163,11 +172,7 @@ class Simulator:
         for row in match.rows:
             if not row.get("key") and row.get("remote_id") in people:
                 row["key"] = people[row["remote_id"]]
-        refused = {
-            index: "SIMULATED"
-            for index, row in enumerate(match.rows)
-            if self.poisoned & {str(one) for one in _names(row, place)}
-        }
+        refused = self._refused(match.rows, place)
         operation = match.route.operation
         whole = not operation.results or any(one.rest != "accepted" for one in operation.results)
         if refused and whole and not operation.results:
@@ -180,6 +185,29 @@ class Simulator:
             entity = place.find(row)
             row["remote_id"] = entity.remote_id if entity else row.get("remote_id")
         return success(operation, match.rows, refused, scope)
+
+    def _refused(self, rows: list[dict[str, Any]], place: Place) -> dict[int, str]:
+        """The codes of rows that this destination does not take, by position."""
+        return {
+            index: "SIMULATED"
+            for index, row in enumerate(rows)
+            if self.poisoned & {str(one) for one in _names(row, place)}
+        }
+
+    def _do_job(self, held: HeldJob) -> dict[int, str]:
+        """Apply the rows of a job; the codes of those that are refused."""
+        place = self.place(held.match.route.object.name, held.match.options, make=True)
+        refused = self._refused(held.rows, place)
+        for index, row in enumerate(held.rows):
+            if index not in refused:
+                is_new = not row.get("remote_id")
+                self._apply(held.match, place, row)
+                entity = place.find(row)
+                row["remote_id"] = entity.remote_id if is_new and entity else row.get("remote_id")
+        return refused
+
+    def _for_job(self, template: Any, held: HeldJob) -> str:
+        return str(render(template, {"options": held.match.options, "settings": self.settings}))
 
     def _apply(self, match: Match, place: Place, row: dict[str, Any]) -> None:
         shape = match.route.object
@@ -221,7 +249,8 @@ class Simulator:
     def _check_limits(self, match: Match, received: Received) -> Reply | None:
         operation = match.route.operation
         most = operation.max_items
-        if isinstance(most, int) and match.route.part == "write" and len(match.rows) > most:
+        is_write = match.route.part in ("write", "job_upload")
+        if isinstance(most, int) and is_write and len(match.rows) > most:
             self.problems.append(f"{len(match.rows)} rows in a request, {most} are allowed")
             return plain(413, {"message": "too many rows"})
         if len(received.body) > operation.max_bytes:
