@@ -33,6 +33,10 @@ def open_driver(
         from cdp.destinations.redis_keys import RedisDriver
 
         return RedisDriver(destination, project_folder)
+    if driver == "stream":
+        from cdp.destinations.kafka import KafkaDriver
+
+        return KafkaDriver(destination, project_folder)
     from cdp.destinations.files import FileDriver
 
     return FileDriver(destination, project_folder)

@@ -33,6 +33,7 @@ _HOLDS = {
     ("table", ""): "a table for each sync",
     ("redis", "hash"): "a hash for each row",
     ("redis", "set"): "a set for each sync",
+    ("stream", ""): "messages",
 }
 """What a destination without objects holds, by its driver and, where that matters, the kind."""
 

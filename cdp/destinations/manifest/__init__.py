@@ -39,6 +39,7 @@ VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "table": ("dialect", ("sqlite", "postgres", "mysql")),
     "bucket": ("store", ("s3", "gcs")),
     "redis": ("shape", ("hash", "set")),
+    "stream": ("system", ("kafka",)),
 }
 """The drivers that are code, each with the key that says which kind of it, and the kinds."""
 DRIVERS = ("http", *VARIANTS)
