@@ -22,7 +22,7 @@ HELP = "check the brokers, the topic, and that the user may write to it"
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[str]:
-    """The addresses of a cluster of three in this process; it makes topics as they are asked for."""
+    """The addresses of a cluster of three in this process; it makes topics when asked."""
     client = pytest.importorskip("confluent_kafka")
     cluster = client.Producer({"test.mock.num.brokers": 3, "bootstrap.servers": "none"})
     found = cluster.list_topics(timeout=10).brokers.values()
