@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from cdp.cli import sync_decide, sync_status
 from cdp.cli.options import format_option, lock_option, project_options
 from cdp.cli.output import print_rows, say
 from cdp.cli.sync_decide import guard_options
+from cdp.cli.sync_progress import progress_bars, stop_on_signals
 from cdp.cli.sync_status import choose_syncs, print_known
 from cdp.errors import CdpError, DriftError
 
@@ -100,6 +100,13 @@ def plan(
 
 @command.command()
 @click.argument("names", nargs=-1)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Run so many syncs at once",
+)
 @guard_options
 @lock_option
 @format_option
@@ -107,13 +114,15 @@ def plan(
 def run(
     project: Project,
     names: tuple[str, ...],
+    threads: int,
     lock_wait: float,
     output_format: str | None,
     **guards: Any,
 ) -> None:
     """Send what changed, and record what was acknowledged.
 
-    Exits with 1 when a sync failed, 3 when a guard stopped one, 4 when rows were rejected.
+    Exits with 1 when a sync failed, 3 when a guard stopped one, 4 when rows were rejected. Ctrl-C
+    stops after the requests that are under way.
 
     \b
     Example:
@@ -121,18 +130,23 @@ def run(
       cdp sync run vip_customers_to_csv cart_abandoners_to_crm
     """
     from cdp.catalogue import load_catalogue
-    from cdp.syncs.run import RunOptions, run_sync
+    from cdp.syncs.halt import Halt
+    from cdp.syncs.many import run_syncs
+    from cdp.syncs.run import RunOptions, SyncResult
 
     catalogue = load_catalogue(project)
-    results: list[SyncResult] = []
-    errors: list[CdpError] = []
-    for name in choose_syncs(names, catalogue):
-        with _progress_bar(name) as progress:
-            options = RunOptions(lock_wait_s=lock_wait, progress=progress, say=say, **guards)
-            try:
-                results.append(run_sync(project, catalogue, name, options))
-            except CdpError as error:
-                errors.append(error)
+    halt, gate = Halt(), threading.Lock()
+    shared: dict[str, Any] = {"lock_wait_s": lock_wait, "halt": halt, "gate": gate, **guards}
+    with progress_bars() as bar, stop_on_signals(halt):
+        found = run_syncs(
+            project,
+            catalogue,
+            choose_syncs(names, catalogue),
+            lambda name: RunOptions(progress=bar(name), say=say, **shared),
+            threads,
+        )
+    results = [one for one in found if isinstance(one, SyncResult)]
+    errors = [one for one in found if isinstance(one, CdpError)]
     errors += [result.error for result in results if result.error]
     print_known(
         ("sync", "added", "changed", "removed", "held", "invalid", "sent", *_OUTCOMES),
@@ -164,17 +178,3 @@ def _exit(errors: list[CdpError], rejected: int) -> None:
     if rejected:
         say(f"{rejected:,} rows are rejected or invalid; 'cdp sync status' says why")
         sys.exit(EXIT_REJECTED)
-
-
-@contextmanager
-def _progress_bar(name: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on stderr, on a terminal only."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

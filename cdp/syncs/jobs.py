@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.spec import Sync
 from cdp.syncs.tables import table
-from cdp.warehouse import Warehouse, open_warehouse
+from cdp.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def settle_jobs(
     driver: Driver,
     spool: Path,
     jobs: Sequence[StagedJob],
-    lock_wait_s: float,
+    opened: Callable[[], AbstractContextManager[Warehouse]],
     say: Callable[[str], None],
 ) -> None:
-    """Ask about jobs, and fold what is known now; the warehouse must be closed.
+    """Ask about jobs, and fold what is known now; the warehouse is closed, `opened` opens it.
 
     Raises RunError when the destination says that nothing more should be asked.
     """
@@ -76,7 +77,7 @@ def settle_jobs(
         ]
         if known:
             path = ledger.journal_path(spool, sync.name, one.run_id)
-            with open_warehouse(project, lock_wait_s=lock_wait_s) as warehouse:
+            with opened() as warehouse:
                 ledger.fold_outcomes(warehouse, project, known, path, one.run_id)
         said = ", ".join(
             f"{count:,} {state}" for state, count in Counter(o.state for o in outcomes).items()

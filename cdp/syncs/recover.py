@@ -10,6 +10,7 @@ of its run unknown, never `not sent`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cdp.destinations.delivery import Driver
@@ -20,9 +21,10 @@ from cdp.syncs.journal import Journal, delete_files
 from cdp.syncs.runs import OpenRun, finish_run
 from cdp.syncs.send import resolve_in_flight
 from cdp.syncs.spec import Sync
-from cdp.warehouse import open_warehouse
+from cdp.warehouse import Warehouse
 
 Say = Callable[[str], None]
+Opened = Callable[[], AbstractContextManager[Warehouse]]
 
 
 def settle_runs(
@@ -31,10 +33,10 @@ def settle_runs(
     driver: Driver,
     spool: Path,
     runs: Sequence[OpenRun],
-    lock_wait_s: float,
+    opened: Opened,
     say: Say,
 ) -> None:
-    """Settle unfinished runs of a sync; the warehouse must be closed.
+    """Settle unfinished runs of a sync; the warehouse must be closed, and `opened` opens it.
 
     Raises TransientError when one of them may be alive on another machine, and
     what stopped the sending when a batch in flight could not be settled.
@@ -47,7 +49,7 @@ def settle_runs(
                 help="let it finish; it is taken over when it has been silent for 30 minutes",
             )
     for run in runs:
-        _settle(project, sync, driver, spool, lock_wait_s, say, run)
+        _settle(project, sync, driver, spool, opened, say, run)
 
 
 def clear_spool(spool: Path, sync: Sync) -> None:
@@ -61,7 +63,7 @@ def _settle(
     sync: Sync,
     driver: Driver,
     spool: Path,
-    lock_wait_s: float,
+    opened: Opened,
     say: Say,
     run: OpenRun,
 ) -> None:
@@ -72,7 +74,7 @@ def _settle(
         if journal is not None:
             is_same = run.destination == sync.destination
             error = resolve_in_flight(journal, driver if is_same else None)
-        with open_warehouse(project, lock_wait_s=lock_wait_s) as warehouse, warehouse.transaction():
+        with opened() as warehouse, warehouse.transaction():
             if run.state == "planning":
                 finish_run(warehouse, project, run.run_id, "abandoned")
                 say(f"run {run.run_id} of {sync.name} ended before it sent anything")

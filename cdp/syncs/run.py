@@ -9,20 +9,22 @@ again and fold the outcomes. A kill at any point is settled by the next run.
 from __future__ import annotations
 
 import sqlite3
-import time
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cdp.catalogue import Catalogue
-from cdp.destinations.delivery import RETRY, UNKNOWN, Driver
+from cdp.destinations.delivery import RETRY, UNKNOWN, Driver, Stop
 from cdp.destinations.drivers import open_driver
-from cdp.errors import CdpError, TransientError
+from cdp.errors import CdpError, RunError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.approval import use_approval
 from cdp.syncs.diff import Diff, changed_rows
+from cdp.syncs.halt import STOPPED, Halt
 from cdp.syncs.jobs import settle_jobs, staged_jobs
 from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.lease import lease, spool_folder, unwritable
@@ -40,7 +42,11 @@ from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run behaves. `sleep` waits between tries; `say` gets messages for a person."""
+    """How a run behaves. `say` gets messages for a person.
+
+    `gate` is held while the warehouse is open, and `halt` asks the run to stop: runs
+    in one process share them. `sleep` replaces the waits between tries in tests.
+    """
 
     lock_wait_s: float = LOCK_WAIT_S
     retry_rejected: bool = False
@@ -48,7 +54,9 @@ class RunOptions:
     allow_changes: bool = False
     progress: Progress | None = None
     say: Callable[[str], None] = lambda message: None
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
+    gate: AbstractContextManager[Any] = field(default_factory=threading.Lock)
+    halt: Halt = field(default_factory=Halt)
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,12 @@ def run_sync(
     """
     options = options or RunOptions()
     sync, destination = find_sync(project, catalogue, name)
+    sleep = options.sleep or (lambda seconds: options.halt.sleep(seconds, sync.name))
     spool = spool_folder(duckdb_path(project), project.schema("ops"))
     with (
         lease(spool, sync.name),
         closing(
-            open_driver(
-                destination, project.folder, options.sleep, target_of(sync, destination), spool
-            )
+            open_driver(destination, project.folder, sleep, target_of(sync, destination), spool)
         ) as driver,
     ):
         try:
@@ -115,7 +122,7 @@ class _Run:
         if journal is None:
             return result
         try:
-            stopped = send_journal(journal, self.driver, self.options.progress)
+            stopped = send_journal(journal, self.driver, self.options.progress, self.options.halt)
             outcomes = journal.tally()
             error = stopped or _undelivered(self.sync, outcomes)
             self._fold(journal, outcomes, error)
@@ -128,9 +135,10 @@ class _Run:
 
         Unfinished runs come first, and then what earlier runs left in jobs of the destination.
         """
-        options, has_asked = self.options, False
+        has_asked = False
         while True:
-            with open_warehouse(self.project, lock_wait_s=options.lock_wait_s) as warehouse:
+            with self._warehouse() as warehouse:
+                self._check_halt()
                 ensure_tables(warehouse, self.project)
                 unfinished = open_runs(warehouse, self.project, self.sync)
                 jobs = [] if has_asked else staged_jobs(warehouse, self.project, self.sync)
@@ -139,10 +147,24 @@ class _Run:
                     return self._prepare(warehouse)
             shared = (self.project, self.sync, self.driver, self.spool)
             if unfinished:
-                settle_runs(*shared, unfinished, options.lock_wait_s, options.say)
+                settle_runs(*shared, unfinished, self._warehouse, self.options.say)
             else:
                 has_asked = True
-                settle_jobs(*shared, jobs, options.lock_wait_s, options.say)
+                settle_jobs(*shared, jobs, self._warehouse, self.options.say)
+
+    @contextmanager
+    def _warehouse(self) -> Iterator[Warehouse]:
+        """The warehouse, open in no other run of this process."""
+        wait = self.options.lock_wait_s
+        with self.options.gate, open_warehouse(self.project, lock_wait_s=wait) as warehouse:
+            yield warehouse
+
+    def _check_halt(self) -> None:
+        """Raises RunError when the run is to stop before it has begun."""
+        try:
+            self.options.halt.check(self.sync.name)
+        except Stop as stop:
+            raise RunError(stop.slug, stop.message, help=stop.help) from None
 
     def _prepare(self, warehouse: Warehouse) -> tuple[SyncResult, Journal | None]:
         begin_run(warehouse, self.project, self.run_id, self.sync)
@@ -204,11 +226,10 @@ class _Run:
         return Journal.create(path, meta, changed_rows(warehouse, self.project, self.sync, diff))
 
     def _fold(self, journal: Journal, outcomes: dict[str, int], error: CdpError | None) -> None:
-        opened = open_warehouse(self.project, lock_wait_s=self.options.lock_wait_s)
-        with opened as warehouse, warehouse.transaction():
+        with self._warehouse() as warehouse, warehouse.transaction():
             ledger.fold_journal(warehouse, self.project, journal, self.run_id)
             problem = error.problems[0].slug if error else None
-            state = "failed" if error else "done"
+            state = "stopped" if problem == STOPPED else "failed" if error else "done"
             self._finish(warehouse, state, outcomes, problem, journal.timing())
         journal.delete()
 

@@ -1,8 +1,9 @@
 """The rows of `sync_runs`: beginning, sending, finishing, and which never finished.
 
 A run is `planning` until its intents are written, then `sending`; it ends as
-done, failed, guarded, interrupted (resumed by a later run), lost (its journal
-is gone) or abandoned (it ended before anything was to be sent).
+done, failed, guarded, stopped (by a signal), interrupted (it died, and a later run
+settled it), lost (its journal is gone), abandoned (it ended before anything was
+to be sent) or forgotten (a person reset the sync).
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from cdp.destinations.delivery import (
     Timed,
 )
 from cdp.errors import RunError
+from cdp.syncs.halt import Halt
 from cdp.syncs.journal import Journal, JournalRow, SentBatch
 
 MOST_SPLITS = 50
@@ -36,12 +37,17 @@ Progress = Callable[[int, int], None]
 
 
 def send_journal(
-    journal: Journal, driver: Driver, progress: Progress | None = None
+    journal: Journal,
+    driver: Driver,
+    progress: Progress | None = None,
+    halt: Halt | None = None,
 ) -> RunError | None:
     """Send every row once. What stopped the run early, or None."""
     total, done = journal.count(), 0
     try:
         for rows in _batches(journal.rows(), driver):
+            if halt is not None:
+                halt.check(str(journal.meta("sync")))
             _deliver(journal, driver, rows, [0])
             done += len(rows)
             if progress:

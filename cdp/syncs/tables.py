@@ -47,8 +47,9 @@ RUNS = Table(
             "varchar",
             (
                 "planning or sending while it runs; done; failed; guarded (a guard stopped it); "
-                "interrupted (it died and a later run settled it); lost (its journal is gone); "
-                "abandoned (it ended before anything was to be sent); forgotten (a reset came)."
+                "stopped (by a signal); interrupted (it died and a later run settled it); "
+                "lost (its journal is gone); abandoned (it ended before anything was "
+                "to be sent); forgotten (a reset came)."
             ),
         ),
         ("started_at", "timestamp", "When it began."),

@@ -85,6 +85,8 @@ class Server:
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
+        # A client that was killed waits for no answer.
+        self._http.handle_error = lambda *arguments: None  # type: ignore[method-assign]
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/hook"
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cdp.catalogue import load_catalogue
 from cdp.project import Project
-from cdp.syncs import decide, ledger, run
+from cdp.syncs import decide, ledger, many, run
 from cdp.syncs.journal import Journal
 
 
@@ -56,6 +57,10 @@ def act(project: Project, point: str) -> None:
         decide.reset_sync(*sync, "sam")
     elif point == "in-resend":
         decide.resend_rows(*sync, "all", "sam")
+    elif point == "many":
+        gate = threading.Lock()
+        names = sorted(sync[1].syncs)
+        many.run_syncs(*sync[:2], names, lambda name: run.RunOptions(gate=gate), threads=3)
     else:
         run.run_sync(*sync)
 
