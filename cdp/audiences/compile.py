@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, select
 
 from cdp.audiences.alerts import Alert
-from cdp.audiences.condition_table import compile_condition_table
+from cdp.audiences.condition_models import COMPUTED as CONDITIONS_COMPUTED
+from cdp.audiences.condition_models import compile_conditions, followed_part
 from cdp.audiences.conditions import (
     All,
     Any,
@@ -27,6 +28,7 @@ from cdp.audiences.conditions import (
     TraitTest,
     leaves,
 )
+from cdp.audiences.following import Following, plan_following
 from cdp.audiences.plan import CONDITIONS, RANKINGS, AudiencePlan, plan_audiences, used_tables
 from cdp.audiences.ranking_table import compile_ranking_table
 from cdp.audiences.references import referred_trait
@@ -41,8 +43,9 @@ from cdp.sql.operators import OPERATORS
 from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, operator_test
 from cdp.sql.queries import joined, relation
 from cdp.traits import feature_table
-from cdp.traits.compile import trait_value
+from cdp.traits.compile import trait_value, upstream_version
 from cdp.traits.spec import Trait
+from cdp.traits.touched import compile_touched
 
 if TYPE_CHECKING:
     from cdp.catalogue import Catalogue
@@ -63,14 +66,23 @@ _COMPARISONS: dict[str, type[exp.Binary]] = {
 def compile_audiences(catalogue: Catalogue) -> list[GeneratedModel]:
     """The models of all audiences of a checked catalogue."""
     plan = plan_audiences(catalogue)
+    following = plan_following(plan)
     ordered = [catalogue.audiences[name] for name in sorted(catalogue.audiences)]
     return [
-        *compile_condition_table(plan),
+        _touched(plan, following),
+        *compile_conditions(plan, following, upstream_version(catalogue, plan.features)),
         *compile_ranking_table(plan),
         *(compile_audience(one, plan) for one in ordered),
         _defined(ordered),
         _members(ordered),
     ]
+
+
+def _touched(plan: AudiencePlan, following: Following) -> GeneratedModel:
+    followers = [feature_table.COMPUTED]
+    if followed_part(plan, following) is not None:
+        followers.append(CONDITIONS_COMPUTED)
+    return compile_touched(plan.features, followers, following.moving, consents=bool(plan.consents))
 
 
 def model_name(audience: str) -> str:

@@ -32,10 +32,10 @@ def _explain(project: Project, output_format: str | None) -> None:
 
     found = explain(load_catalogue(project))
     rows = [
-        (one.feature, one.reads, one.work, len(one.used_by), ", ".join(one.used_by))
+        (one.feature, one.reads, one.work, one.computed, len(one.used_by), ", ".join(one.used_by))
         for one in found.uses
     ]
-    print_rows(["feature", "reads", "work", "uses", "used_by"], rows, output_format)
+    print_rows(["feature", "reads", "work", "computed", "uses", "used_by"], rows, output_format)
     say(
         f"{found.asked} uses of {len(found.uses)} features, computed once each in "
         f"{found.scans} scans of event tables"

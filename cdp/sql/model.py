@@ -110,7 +110,8 @@ class Import:
 class GeneratedModel:
     """One generated model. `folder` is the folder of `models/` that its layer lives in.
 
-    `enabled` is a Jinja expression; without one the model is always there.
+    `enabled` is a Jinja expression; without one the model is always there. `settings` are
+    Jinja expressions that imports use by name, each evaluated once.
     """
 
     name: str
@@ -123,6 +124,7 @@ class GeneratedModel:
     config: Mapping[str, Any] = field(default_factory=lambda: {"materialized": "view"})
     tests: tuple[Any, ...] = ()
     enabled: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,9 @@ def print_model(model: GeneratedModel, dialect: str, digest: str, *, only_dialec
     body = [
         f"{cte.alias} as (\n{indented(sql_text(cte.this, dialect, copy=False))}\n)" for cte in ctes
     ]
-    lines = [f"-- {header(model.definitions, digest)}", _config_call(config), ""]
+    lines = [f"-- {header(model.definitions, digest)}", _config_call(config)]
+    lines += [f"{{%- set {name} = {value} %}}" for name, value in model.settings.items()]
+    lines.append("")
     if blocks or body:
         lines += ["with", "", ",\n\n".join(blocks) + ("," if blocks and body else "")]
     lines += ["{% raw %}", ",\n\n".join(body)] if body else ["{% raw %}"]

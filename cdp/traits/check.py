@@ -30,7 +30,14 @@ _ABOVE = (
     "audience_memberships",
     "audience_transitions",
 )
-_ABOVE_PREFIXES = ("traits__", "audience__", "int_audiences__", "sync__")
+_ABOVE_PREFIXES = (
+    "int_features__",
+    "int_conditions__",
+    "traits__",
+    "audience__",
+    "int_audiences__",
+    "sync__",
+)
 # Types, names and sizes are the same in every dialect.
 _DIALECT = "duckdb"
 

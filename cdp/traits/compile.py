@@ -49,10 +49,6 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
     """Every model between events and audiences of a checked catalogue."""
     plan = plan_features(catalogue.traits, catalogue.audiences)
     identity_hash = rules_hash(catalogue.identity)
-    versions = [trait_rules_version(catalogue.trait_rules)]
-    versions += [
-        event_version(one, plan, identity_hash) for one in plan.users if one not in plan.tables
-    ]
     files: dict[str, list[Trait]] = defaultdict(list)
     of_accounts: list[Trait] = []
     for trait in catalogue.traits.values():
@@ -60,11 +56,21 @@ def compile_traits(catalogue: Catalogue) -> list[GeneratedModel]:
     return [
         *compile_event_tables(plan, identity_hash),
         *compile_table_views(plan, catalogue.identity),
-        *compile_features(plan, " ".join(versions)),
+        *compile_features(plan, upstream_version(catalogue, plan)),
         *(_file_view(file, traits, plan) for file, traits in sorted(files.items())),
         _computed_traits(dict(sorted(files.items()))),
         *(_of_accounts(of_accounts, plan) if of_accounts else []),
     ]
+
+
+def upstream_version(catalogue: Catalogue, plan: FeaturePlan) -> str:
+    """Changes when a row that features are computed from would be another from the same events."""
+    identity_hash = rules_hash(catalogue.identity)
+    versions = [trait_rules_version(catalogue.trait_rules)]
+    versions += [
+        event_version(one, plan, identity_hash) for one in plan.users if one not in plan.tables
+    ]
+    return " ".join(versions)
 
 
 def trait_value(trait: Trait, plan: FeaturePlan, table: str, dialect: str) -> exp.Expr:

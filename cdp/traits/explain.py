@@ -22,6 +22,7 @@ from cdp.features import (
 from cdp.sql.formulas import formula_names
 from cdp.traits.event_rows import ORDERED
 from cdp.traits.feature_table import is_grouped
+from cdp.traits.levels import PROFILE
 from cdp.traits.spec import LEVELS, FormulaTrait, Trait
 
 if TYPE_CHECKING:
@@ -31,17 +32,22 @@ AGGREGATE = "one aggregate of the scan"
 SORT = "a sort of the scan"
 STEPS = "steps of its own"
 LOOKUP = "one column of the traits"
+OF_TOUCHED, OF_ALL = "touched", "all"
 _Computed = tuple[str, "Feature | ProfileFeature"]
 
 
 @dataclass(frozen=True)
 class Use:
-    """A feature: the column of int_features, what it reads, its work, and who uses it."""
+    """A feature: the column of int_features, what it reads, its work, and who uses it.
+
+    `computed` says of which profiles a run computes it, and where it is of all, why.
+    """
 
     feature: str
     reads: str
     work: str
     used_by: tuple[str, ...]
+    computed: str = OF_TOUCHED
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,14 @@ def _of_audience(audience: Audience, plan: FeaturePlan) -> Iterator[Feature | Pr
 def _use(
     level: str, feature: Feature | ProfileFeature, plan: FeaturePlan, used_by: tuple[str, ...]
 ) -> Use:
+    computed = OF_TOUCHED if level == PROFILE.name else f"{OF_ALL}: of accounts"
     if isinstance(feature, ProfileFeature):
-        reads = "user_traits" if level == "profile" else "account_traits"
-        return Use(plan.traits_of(level)[feature], reads, LOOKUP, used_by)
+        reads = "user_traits" if level == PROFILE.name else "account_traits"
+        return Use(plan.traits_of(level)[feature], reads, LOOKUP, used_by, computed)
     reads = plan.event_model(feature.query.event)
-    return Use(plan.of(level)[feature], reads, _work(feature), used_by)
+    if feature.query.event in plan.tables and level == PROFILE.name:
+        computed = f"{OF_ALL}: of a table"
+    return Use(plan.of(level)[feature], reads, _work(feature), used_by, computed)
 
 
 def _work(feature: Feature) -> str:

@@ -18,16 +18,15 @@ from sqlglot import exp, select
 from cdp.features import Feature, FeaturePlan, ProfileFeature
 from cdp.sql.engines import typed
 from cdp.sql.model import Column, GeneratedModel, Import
-from cdp.sql.names import digest
-from cdp.sql.text import sql_text
 from cdp.sql.types import STRING
 from cdp.traits.aggregates import COUNTS
 from cdp.traits.event_rows import Cte, EventRows, feature_type, number
+from cdp.traits.followed import Followed, computed_model, recomputed_model
 from cdp.traits.groups import Group, Grouped, frequencies, percentiles
 from cdp.traits.levels import ACCOUNT, MEMBERS, PROFILE, Level
 from cdp.traits.periods import sessions, streaks
 from cdp.traits.totals import totals_cte
-from cdp.traits.touched import TOUCHED, compile_touched
+from cdp.traits.touched import TOUCHED
 
 NAME = PROFILE.features
 COMPUTED = "int_features__computed"
@@ -75,68 +74,44 @@ def compile_features(plan: FeaturePlan, upstream_version: str) -> list[Generated
     from the same events.
     """
     events = plan.events_of(PROFILE.name)
-    followed = _Part(PROFILE, tuple(one for one in events if one not in plan.tables))
     of_tables = _Part(PROFILE, tuple(one for one in events if one in plan.tables), has_traits=False)
-    stored = [_followed(plan, followed, upstream_version)]
+    followed = followed_features(plan, upstream_version)
+    stored = [computed_model(followed, (_clock_of_run(),))]
     if of_tables.events:
         stored.append(_of_tables(plan, of_tables))
     return [
-        compile_touched(plan, [COMPUTED]),
         *stored,
         _all_features(plan, stored),
-        _recomputed(plan, followed),
+        recomputed_model(followed, (_clock_noted(),)),
     ]
 
 
-def _followed(plan: FeaturePlan, part: _Part, upstream_version: str) -> GeneratedModel:
-    query = sql_text(_Table(plan, "duckdb", part).query(), "duckdb")
-    version = digest(f"{upstream_version} {query}")
-    of_touched = "{{ cdp.cdp_where_touched('" + version + "') }}"
-    return GeneratedModel(
+def followed_features(plan: FeaturePlan, upstream_version: str) -> Followed:
+    """The table of the features over events and of identify calls."""
+    events = tuple(one for one in plan.events_of(PROFILE.name) if one not in plan.tables)
+    part = _Part(PROFILE, events)
+    keyed, others = _read(plan, part)
+    return Followed(
         name=COMPUTED,
+        recomputed=RECOMPUTED,
+        test="features_are_what_a_full_build_gives",
         folder="traits",
         definitions=plan.files,
         description="One row a profile: each distinct aggregate over events that a trait or an "
-        "audience uses, computed once. A run computes the profiles of int_features__touched.",
+        "audience uses, computed once.",
         columns=(_PROFILE, _IS_ANONYMOUS, *_columns(plan, part)),
-        imports=(*_imports(plan, part, of_touched), _clock_of_run()),
+        keyed=keyed,
+        others=others,
         body=lambda dialect: _Table(plan, dialect, part).query(),
-        config={
-            "materialized": "profile_features",
-            "schema": "internal",
-            "meta": {"definition_hash": version},
-        },
+        upstream_version=upstream_version,
     )
 
 
-def _recomputed(plan: FeaturePlan, part: _Part) -> GeneratedModel:
-    """What the followed table would hold, of a sample, had it been computed whole."""
-    sampled = "{{ cdp.cdp_where_sampled('" + COMPUTED + "') }}"
-    return GeneratedModel(
-        name=RECOMPUTED,
-        folder="traits",
-        definitions=plan.files,
-        description=f"What {COMPUTED} would hold had it been computed whole: of a sample of "
-        "the profiles, another one after each run. There where the var cdp_verify_features is.",
-        columns=(_PROFILE, _IS_ANONYMOUS, *_columns(plan, part)),
-        imports=(*_imports(plan, part, sampled), _clock_noted()),
-        body=lambda dialect: _Table(plan, dialect, part).query(),
-        config={"materialized": "view", "schema": "internal"},
-        enabled="var('cdp_verify_features', '') != ''",
-    )
-
-
-def _imports(plan: FeaturePlan, part: _Part, restriction: str = "") -> list[Import]:
-    """What a part reads but the clock; `restriction` says of which profiles."""
+def _read(plan: FeaturePlan, part: _Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a part reads but the clock: what says whose everything is, and the events."""
     traits = [PROFILE.traits] if part.has_traits and plan.traits_of(PROFILE.name) else []
-    ending = f"\n{restriction}" if restriction else ""
-    return [
-        *(
-            Import(name, Import.ref(name).sql + ending)
-            for name in (PROFILE.table, "identity_graph", *traits)
-        ),
-        *(Import.ref(plan.event_model(event)) for event in part.events),
-    ]
+    keyed = (PROFILE.table, "identity_graph", *traits)
+    return keyed, tuple(plan.event_model(event) for event in part.events)
 
 
 def _of_tables(plan: FeaturePlan, part: _Part) -> GeneratedModel:
@@ -147,7 +122,10 @@ def _of_tables(plan: FeaturePlan, part: _Part) -> GeneratedModel:
         description="One row a profile: each distinct aggregate over declared tables. Nothing "
         "tells what changed in them, so each run computes all.",
         columns=(_PROFILE, *_columns(plan, part)),
-        imports=(*_imports(plan, part), _clock_of_run()),
+        imports=(
+            *(Import.ref(one) for names in _read(plan, part) for one in names),
+            _clock_of_run(),
+        ),
         body=lambda dialect: _Table(plan, dialect, part).query(),
         config={"materialized": "table", "schema": "internal"},
     )

@@ -1,4 +1,4 @@
-{#- How the features of profiles follow the change. A run computes those of the profiles in
+{#- How the features and conditions of profiles follow the change. A run computes those of the profiles in
     int_features__touched and leaves the others as they are; each note in int_features__progress
     says as of when, and up to which resolution of the identities, a table holds. A table is
     computed whole where that is not enough: it is new or defined otherwise, a full refresh was
@@ -52,10 +52,12 @@
         ~ ' where canonical_profile_id is null').rows[0]) }}
 {%- endmacro -%}
 
-{#- Whether this table can compute the touched profiles alone. -#}
-{%- macro cdp_follows_touched(definition_hash) -%}
+{#- Whether this table can compute the touched profiles alone. One that reads another of these
+    tables (`after`) stands where that one stands, and that must be where the run is. -#}
+{%- macro cdp_follows_touched(definition_hash, after='') -%}
     {%- set clock = cdp.cdp_features_run() -%}
     {%- set note = cdp.cdp_features_note(this.identifier) -%}
+    {%- set read = cdp.cdp_features_note(after) if after else none -%}
     {%- set above = cdp.cdp_progress_of('int_identity__resolved') -%}
     {{ return(
         execute
@@ -66,15 +68,16 @@
         and note is not none and note[3] == definition_hash
         and clock[1] <= note[0] <= clock[0]
         and clock[2] <= note[1] <= clock[3]
+        and (read is none or (read[0] == clock[0] and read[1] == clock[3]))
         and above is not none and above.rebuilt_in == note[2]
     ) }}
 {%- endmacro -%}
 
 {#- For the tables that say whose events are whose: only the touched profiles, where that is
-    enough. -#}
-{%- macro cdp_where_touched(definition_hash) -%}
-    {%- set touched = ref('int_features__touched') -%}
-    {%- if cdp.cdp_follows_touched(definition_hash) -%}
+    enough. The materialisation deletes what is no profile any more, and dbt learns of that here. -#}
+{%- macro cdp_where_touched(definition_hash, after='') -%}
+    {%- set touched, profiles = ref('int_features__touched'), ref('profiles') -%}
+    {%- if cdp.cdp_follows_touched(definition_hash, after) -%}
     where canonical_profile_id in (select touched.canonical_profile_id from {{ touched }} as touched)
     {%- endif -%}
 {%- endmacro -%}
@@ -91,7 +94,7 @@
     )
 {%- endmacro -%}
 
-{#- The profiles whose features are computed again to see whether they are right: all, or one in
+{#- The profiles of which a table is computed again to see whether they are right: all, or one in
     256, whose ids start with two digits that change with each note. -#}
 {%- macro cdp_where_sampled(model_name) -%}
     {%- set followed = ref(model_name) -%}
@@ -109,9 +112,19 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set definition_hash = config.get('meta')['definition_hash'] -%}
-    {%- set follows = cdp.cdp_follows_touched(definition_hash) -%}
+    {%- set after = config.get('meta')['after'] -%}
+    {%- set follows = cdp.cdp_follows_touched(definition_hash, after) -%}
     {%- set clock = cdp.cdp_features_run() -%}
     {%- set above = cdp.cdp_progress_of('int_identity__resolved') -%}
+    {%- set stands = {
+        'as_of': clock[0],
+        'resolution': clock[3],
+        'rebuilt_in': above.rebuilt_in if above is not none else 0,
+    } -%}
+    {%- if after -%}
+        {%- set read = cdp.cdp_features_note(after) -%}
+        {%- do stands.update({'as_of': read[0], 'resolution': read[1], 'rebuilt_in': read[2]}) -%}
+    {%- endif -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
@@ -152,9 +165,9 @@
         select
             coalesce(max(progress.note_number), 0) + 1,
             '{{ this.identifier }}',
-            cast('{{ clock[0] }}' as timestamp),
-            {{ clock[3] }},
-            {{ above.rebuilt_in if above is not none else 0 }},
+            cast('{{ stands.as_of }}' as timestamp),
+            {{ stands.resolution }},
+            {{ stands.rebuilt_in }},
             '{{ definition_hash }}'
         from {{ ref('int_features__progress') }} as progress
     {%- endcall -%}

@@ -35,14 +35,14 @@ def build(run: Run, world: World, catalogue: Any, dialect: str, more: Sequence[s
 
     `more` are statements that make further tables to read.
     """
-    run("; ".join([*_stubs(world), *more]))
+    run("; ".join([*stub_statements(world), *more]))
     for statement in model_statements(catalogue, dialect):
         run(statement)
 
 
 def model_statements(catalogue: Any, dialect: str) -> list[str]:
     """One statement a model, each reading the ones before by their names."""
-    return [_create(one, dialect) for one in models(catalogue)]
+    return [create_statement(one, dialect) for one in models(catalogue)]
 
 
 def models(catalogue: Any) -> list[GeneratedModel]:
@@ -51,7 +51,7 @@ def models(catalogue: Any) -> list[GeneratedModel]:
     return [*traits, *_in_order(compile_audiences(catalogue))]
 
 
-def _create(model: GeneratedModel, dialect: str) -> str:
+def create_statement(model: GeneratedModel, dialect: str) -> str:
     return f"create table {model.name} as {sql_text(model.body(dialect), dialect)}"
 
 
@@ -103,7 +103,8 @@ def _node(profile: str) -> UUID:
     return identifier("node " + profile)
 
 
-def _stubs(world: World) -> list[str]:
+def stub_statements(world: World) -> list[str]:
+    """Makes and fills TABLES."""
     statements = [f"create table {name} ({columns})" for name, columns in TABLES.items()]
     for name, found in rows(world).items():
         statements += _insert(name, found)

@@ -12,6 +12,7 @@ TRAITS = """\
 traits:
   - {name: orders, description: D., event: Bought, aggregate: count}
   - {name: spent, description: D., event: Bought, aggregate: sum, property: price}
+  - {name: quiet, description: D., event: Seen, aggregate: days_since_last}
 """
 AUDIENCE = """\
 name: NAME
@@ -23,6 +24,7 @@ who:
     - {did_regularly: Seen, at_least: 2, of_last: 4 weeks}
     - {did: Seen, where: [{property: price, less_than: {trait: spent}}]}
     - sequence: [{did: Seen}, {then: Bought}]
+    - {did: Bought, where: [{property: price, less_than: {trait: quiet}}]}
 """
 
 
@@ -34,10 +36,15 @@ def test_conditions_are_computed_once_for_all_audiences(tmp_path: Path) -> None:
     assert found.uses == (
         Use("bought__count", bought, AGGREGATE, ("trait orders", *both)),
         Use("bought__sum_price", bought, AGGREGATE, ("trait spent", *both)),
+        Use("seen__last_time", seen, AGGREGATE, ("trait quiet", *both)),
+        Use(
+            "bought__matching__where_price_less_than_quiet", bought, AGGREGATE, both,
+            "all: trait quiet moves with time",
+        ),
         Use("consent__ads", "int_profiles__consents", AGGREGATE, both),
         Use("seen__matching__where_price_less_than_spent", seen, AGGREGATE, both),
         Use("seen__then__bought", f"{seen}, {bought}", STEPS, both),
         Use("seen__weeks_of_4", seen, AGGREGATE, both),
-        Use("top__orders", "int_features", RANKING, both),
-    )
-    assert (found.asked, found.scans) == (16, 4)
+        Use("top__orders", "int_features", RANKING, both, "all: an order"),
+    )  # fmt: skip
+    assert (found.asked, found.scans) == (21, 6)

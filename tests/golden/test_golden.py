@@ -37,6 +37,8 @@ MODELS = (
     "account_computed_traits",
     "audience__every_operator",
     "audience__nested",
+    "int_conditions__computed",
+    "int_conditions__whole",
     "int_conditions",
     "audience__behaviour",
     "int_rankings",
@@ -54,8 +56,8 @@ def models() -> dict[str, GeneratedModel]:
     catalogue = load_catalogue(Project(FOLDER))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cdp.traits.compile.rules_hash", lambda rules: "identity")
-        traits = compile_traits(catalogue)
-    parts = (traits, compile_audiences(catalogue), compile_entities(catalogue))
+        traits, audiences = compile_traits(catalogue), compile_audiences(catalogue)
+    parts = (traits, audiences, compile_entities(catalogue))
     return {one.name: one for models in parts for one in models}
 
 

@@ -58,6 +58,7 @@ def test_the_command_prints_rows_and_writes_nothing(tmp_path: Path) -> None:
         "feature": "page_viewed__session_count_30m",
         "reads": PAGES,
         "work": STEPS,
+        "computed": "touched",
         "uses": 1,
         "used_by": "trait visits",
     }

@@ -1,4 +1,4 @@
-"""Features follow the change: a run computes few profiles, and all are as a full build's.
+"""Features and conditions follow the change: a run computes few profiles, all as a full build's.
 
 Random events come in random loads while the clock goes on in small and in large steps: people
 turn out to be one, deliveries are replaced by earlier ones, moments cross the bounds of windows.
@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from cdp.errors import RunError
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
-from tests.projects import compile_here, load, run
+from tests.projects import build, compile_here, load, run
 
 SEED = 14_142
 PEOPLE = 120
@@ -48,8 +49,34 @@ traits:
   - {name: weeks, description: D., event: Visit, aggregate: current_streak, every: week}
   - {name: longest, description: D., event: Visit, aggregate: longest_streak, every: day}
   - {name: plan, description: D., profile_trait: plan}
+  - {name: mean, description: D., event: Order, aggregate: average, property: value}
+  - {name: quiet, description: D., event: Visit, aggregate: days_since_last}
 """
-TABLES = "int_features__computed", "int_features__recomputed"
+AUDIENCE = """\
+name: conditions
+description: D.
+who:
+  any:
+    - {consent: ads}
+    - {did_regularly: Visit, at_least: 2, of_last: 9 days}
+    - {did_regularly: Visit, at_least: 2, of_last: 3 weeks}
+    - {did_regularly: Order, at_least: 2, of_last: 2 months,
+       where: [{property: color, equals: r}]}
+    - {did: Order, where: [{property: value, greater_than: {trait: mean}}], window: {last: 15 days}}
+    - {did: Order, where: [{property: value, less_than: {trait: quiet}}], at_least: 2}
+    - sequence: [{did: Visit, window: {last: 20 days}}, {then: Order, within: 2 days}]
+    - sequence:
+        - {did: Order}
+        - {then_not: Order, within: 4 days}
+        - {then_not: Visit, within: 1 month}
+    - sequence: [{did: Visit}, {then: Order, at_most: 1, within: 5 days}]
+      same: color
+      at_least: 2
+"""
+FOLLOWED = (
+    ("int_features__computed", "int_features__recomputed"),
+    ("int_conditions__computed", "int_conditions__recomputed"),
+)
 
 
 @pytest.fixture
@@ -58,6 +85,7 @@ def shop(project: Project) -> Project:
         for file in (project.definitions / folder).glob("*.yml"):
             file.unlink()
     (project.definitions / "traits" / "shop.yml").write_text(TRAITS)
+    (project.definitions / "audiences" / "conditions.yml").write_text(AUDIENCE)
     compile_here(project)
     return project
 
@@ -81,7 +109,7 @@ def test_followed_features_are_those_of_a_full_build(
     touched = []
     for number, step in enumerate(steps):
         now += step
-        size = random.choice((0, 3, 12, 60))
+        size = (3, 60, 0, 12)[number % 4]
         batch = messages[first : first + size]
         first += size
         batch += [_replaced(random, one) for one in random.sample(messages[:first], 3)]
@@ -106,6 +134,7 @@ def test_what_cannot_be_followed_is_computed_whole(shop: Project, tmp_path: Path
     assert _differences(shop) == []
     _run(shop, now - timedelta(days=4))
     assert _differences(shop) == []
+    _verify(shop, now - timedelta(days=4))
     assert _value(shop, "select max(as_of) from main_internal.int_features") == now - timedelta(
         days=4
     )
@@ -124,13 +153,21 @@ def _message(random: Random, number: int, now: datetime) -> dict[str, Any]:
         **({"userId": f"u{person}"} if random.random() < 0.3 else {}),
         "timestamp": at.isoformat() + "Z",
         "receivedAt": min(at, now).isoformat() + "Z",
-        "properties": {"value": random.randrange(1, 99), "color": random.choice("rgb")},
+        "properties": {
+            "value": random.randrange(1, 99),
+            "color": random.choice("rgb"),
+        },
+        **({"context": _consent(random)} if random.random() < 0.05 else {}),
         **(
             {"type": "identify", "traits": {"plan": random.choice("xy")}}
             if random.random() < 0.1
             else {}
         ),
     }
+
+
+def _consent(random: Random) -> dict[str, Any]:
+    return {"consent": {"categoryPreferences": {"ads": random.random() < 0.6}}}
 
 
 def _replaced(random: Random, message: dict[str, Any]) -> dict[str, Any]:
@@ -147,15 +184,33 @@ def _load(project: Project, file: Path, messages: list[dict[str, Any]]) -> None:
 
 def _run(project: Project, now: datetime) -> None:
     variables = json.dumps({"cdp_as_of": now.isoformat(), "cdp_verify_features": "all"})
-    run(project, "--select", "+int_features", TABLES[1], "--vars", variables)
+    recomputed = [name for _, name in FOLLOWED]
+    run(project, "--select", "+int_conditions", *recomputed, "--vars", variables)
+
+
+def _verify(project: Project, now: datetime) -> None:
+    """The tests of the views pass, and fail when a table has another row."""
+    variables = json.dumps({"cdp_as_of": now.isoformat(), "cdp_verify_features": "all"})
+    words = ("--select", *(name for _, name in FOLLOWED), "--vars", variables)
+    build(project, *words)
+    with open_warehouse(project) as warehouse:
+        for (table, _), which in zip(FOLLOWED, ("min", "max"), strict=True):
+            warehouse.execute(
+                f"delete from main_internal.{table} where canonical_profile_id = "
+                f"(select {which}(canonical_profile_id) from main_internal.{table})"
+            )
+    with pytest.raises(RunError, match="conditions_are_what.*features_are_what"):
+        build(project, *words)
 
 
 def _differences(project: Project) -> list[tuple[Any, ...]]:
-    computed, recomputed = (f"select * from main_internal.{one}" for one in TABLES)
+    """What a followed table holds and a full build would not, and the other way round."""
+    found: list[tuple[Any, ...]] = []
     with open_warehouse(project, read_only=True) as warehouse:
-        return warehouse.rows(f"({computed} except {recomputed})") + warehouse.rows(
-            f"({recomputed} except {computed})"
-        )
+        for tables in FOLLOWED:
+            one, other = (f"select * from main_internal.{name}" for name in tables)
+            found += warehouse.rows(f"({one} except {other}) union all ({other} except {one})")
+    return found
 
 
 def _touched(project: Project) -> int:

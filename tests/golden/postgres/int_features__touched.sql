@@ -11,6 +11,10 @@ identity_graph as (
     select * from {{ ref('identity_graph') }}
 ),
 
+event__checkout_started as (
+    select * from {{ ref('event__checkout_started') }}
+),
+
 event__order_completed as (
     select * from {{ ref('event__order_completed') }}
 ),
@@ -19,12 +23,28 @@ event__page_viewed as (
     select * from {{ ref('event__page_viewed') }}
 ),
 
+event__product_added as (
+    select * from {{ ref('event__product_added') }}
+),
+
+event__product_removed as (
+    select * from {{ ref('event__product_removed') }}
+),
+
 event__product_viewed as (
     select * from {{ ref('event__product_viewed') }}
 ),
 
+int_profiles__consents as (
+    select * from {{ ref('int_profiles__consents') }}
+),
+
+int_identity__event_owners as (
+    select * from {{ ref('int_identity__event_owners') }}
+),
+
 clock as (
-    {{ cdp.cdp_features_clock(['int_features__computed']) }}
+    {{ cdp.cdp_features_clock(['int_features__computed', 'int_conditions__computed']) }}
 ),
 {% raw %}
 moved as (
@@ -34,6 +54,26 @@ moved as (
     cross join clock
     where
         int_identity__resolved.resolution > clock.followed
+),
+
+checkout_started_crossed as (
+    select
+        identity_graph.canonical_profile_id
+    from event__checkout_started
+    inner join identity_graph
+        on event__checkout_started.identifier_id = identity_graph.identifier_id
+    cross join clock
+    where
+        (
+            event__checkout_started.occurred_at < clock.previous_as_of
+        ) <> (
+            event__checkout_started.occurred_at < clock.as_of
+        )
+        or (
+            event__checkout_started.occurred_at + interval '2 DAY' <= clock.previous_as_of
+        ) <> (
+            event__checkout_started.occurred_at + interval '2 DAY' <= clock.as_of
+        )
 ),
 
 order_completed_crossed as (
@@ -111,6 +151,36 @@ page_viewed_crossed as (
         )
 ),
 
+product_added_crossed as (
+    select
+        identity_graph.canonical_profile_id
+    from event__product_added
+    inner join identity_graph
+        on event__product_added.identifier_id = identity_graph.identifier_id
+    cross join clock
+    where
+        (
+            event__product_added.occurred_at < clock.previous_as_of
+        ) <> (
+            event__product_added.occurred_at < clock.as_of
+        )
+),
+
+product_removed_crossed as (
+    select
+        identity_graph.canonical_profile_id
+    from event__product_removed
+    inner join identity_graph
+        on event__product_removed.identifier_id = identity_graph.identifier_id
+    cross join clock
+    where
+        (
+            event__product_removed.occurred_at < clock.previous_as_of
+        ) <> (
+            event__product_removed.occurred_at < clock.as_of
+        )
+),
+
 product_viewed_crossed as (
     select
         identity_graph.canonical_profile_id
@@ -139,12 +209,90 @@ product_viewed_crossed as (
         ) <> (
             event__product_viewed.occurred_at < clock.as_of - interval '14 DAY'
         )
+        or (
+            event__product_viewed.occurred_at < clock.previous_as_of - interval '56 DAY'
+        ) <> (
+            event__product_viewed.occurred_at < clock.as_of - interval '56 DAY'
+        )
+        or (
+            event__product_viewed.occurred_at >= clock.previous_as_of - interval '56 DAY'
+            and event__product_viewed.occurred_at < clock.previous_as_of
+            and (
+                (
+                    (
+                        cast(extract(epoch from (
+                            clock.as_of - event__product_viewed.occurred_at
+                        )) * 1000000 as bigint) - 1
+                    ) - (
+                        cast(extract(epoch from (
+                            clock.as_of - event__product_viewed.occurred_at
+                        )) * 1000000 as bigint) - 1
+                    ) % 604800000000
+                ) - (
+                    (
+                        cast(extract(epoch from (
+                            clock.previous_as_of - event__product_viewed.occurred_at
+                        )) * 1000000 as bigint) - 1
+                    ) - (
+                        cast(extract(epoch from (
+                            clock.previous_as_of - event__product_viewed.occurred_at
+                        )) * 1000000 as bigint) - 1
+                    ) % 604800000000
+                )
+            ) <> (
+                (
+                    cast(extract(epoch from (
+                        clock.as_of - clock.previous_as_of
+                    )) * 1000000 as bigint)
+                ) - (
+                    cast(extract(epoch from (
+                        clock.as_of - clock.previous_as_of
+                    )) * 1000000 as bigint)
+                ) % 604800000000
+            )
+        )
+        or (
+            event__product_viewed.occurred_at < clock.previous_as_of - interval '3 MONTH'
+        ) <> (
+            event__product_viewed.occurred_at < clock.as_of - interval '3 MONTH'
+        )
+        or (
+            event__product_viewed.occurred_at < clock.previous_as_of - interval '1 MONTH'
+        ) <> (
+            event__product_viewed.occurred_at < clock.as_of - interval '1 MONTH'
+        )
+        or (
+            event__product_viewed.occurred_at < clock.previous_as_of - interval '2 MONTH'
+        ) <> (
+            event__product_viewed.occurred_at < clock.as_of - interval '2 MONTH'
+        )
+),
+
+consents_crossed as (
+    select
+        identity_graph.canonical_profile_id
+    from int_profiles__consents
+    inner join int_identity__event_owners
+        on int_profiles__consents.event_id = int_identity__event_owners.event_id
+    inner join identity_graph
+        on int_identity__event_owners.identifier_id = identity_graph.identifier_id
+    cross join clock
+    where
+        (
+            int_profiles__consents.occurred_at < clock.previous_as_of
+        ) <> (
+            int_profiles__consents.occurred_at < clock.as_of
+        )
 ),
 
 found as (
     select
         moved.canonical_profile_id
     from moved
+    union all
+    select
+        checkout_started_crossed.canonical_profile_id
+    from checkout_started_crossed
     union all
     select
         order_completed_crossed.canonical_profile_id
@@ -155,8 +303,20 @@ found as (
     from page_viewed_crossed
     union all
     select
+        product_added_crossed.canonical_profile_id
+    from product_added_crossed
+    union all
+    select
+        product_removed_crossed.canonical_profile_id
+    from product_removed_crossed
+    union all
+    select
         product_viewed_crossed.canonical_profile_id
     from product_viewed_crossed
+    union all
+    select
+        consents_crossed.canonical_profile_id
+    from consents_crossed
 )
 
 select distinct

@@ -36,6 +36,7 @@ where
             and int_features.product_viewed__count__30d >= 1
         )
         or int_conditions.order_completed__matching__where_revenue_greater_th_e402ff4c >= 2
+        or int_conditions.order_completed__matching__where_revenue_less_than_a20da127 >= 1
         or int_features.order_completed__count__where_products_quanti_ac70b381 >= 1
         or int_conditions.product_viewed__then__product_added__then__not__pro_f26e9186 >= 2
         or int_conditions.product_viewed__then__product_added__then__order_completed >= 1
