@@ -52,6 +52,7 @@ def show_status(
 
     from cdp.catalogue import load_catalogue
     from cdp.syncs.status import Failure, SyncStatus, sync_failures, sync_status
+    from cdp.syncs.tables import is_outdated
     from cdp.warehouse import open_warehouse
 
     catalogue = load_catalogue(project)
@@ -60,6 +61,8 @@ def show_status(
         found = sync_status(warehouse, project, chosen)
         most = None if reasons else MOST_REASONS
         failures = sync_failures(warehouse, project, chosen, most)
+        if is_outdated(warehouse, project):
+            say("the syncs' tables are of another version; the next 'cdp sync run' completes them")
     rows: Sequence[Any] = failures if reasons else found
     columns = list((Failure if reasons else SyncStatus).__dataclass_fields__)
     print_known(columns, [[_cell(one) for one in asdict(row).values()] for row in rows],

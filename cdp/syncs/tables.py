@@ -206,6 +206,12 @@ def is_current(warehouse: Warehouse, project: Project) -> bool:
     return bool(found) and _layout_mark(schema) in str(found[0][0])
 
 
+def is_outdated(warehouse: Warehouse, project: Project) -> bool:
+    """Whether there are tables, and those of another version."""
+    has_tables = warehouse.exists(project.schema("ops"), RUNS.name)
+    return has_tables and not is_current(warehouse, project)
+
+
 def ensure_tables(warehouse: Warehouse, project: Project) -> None:
     """Make what is missing, once a version of the layout, in one transaction."""
     if is_current(warehouse, project):
@@ -259,8 +265,9 @@ def _comment(kind: str, name: str, text: str) -> str:
 
 
 def _layout_mark(schema: str) -> str:
-    """Another one whenever a table, a view or a comment is another."""
-    content = repr((schema, TABLES, [(one, one.sql(schema)) for one in VIEWS]))
+    """Another one whenever a table, a view or a comment is another; the same in every process."""
+    views = [(one.name, one.description, one.columns, one.sql(schema)) for one in VIEWS]
+    content = repr((schema, TABLES, views))
     return f"(layout {hashlib.sha256(content.encode()).hexdigest()[:12]})"
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -168,6 +171,20 @@ def test_status_says_why_rows_failed_and_what_to_do(shop: Shop, server: Server) 
     assert MAIL not in shown.output + reasons.output
 
 
+def test_another_process_reads_the_same(shop: Shop, server: Server) -> None:
+    shop.desire({"a": "a@x"})
+    shop.run()
+    words = ["sync", "status", "--project-dir", str(shop.folder)]
+    program = "from cdp.cli import main; main()"
+    shown = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert (json.loads(shown.stdout)["last_run"], shown.stderr) == ("done", b"")
+
+
 def test_lost_answers_are_explained(shop: Shop, server: Server) -> None:
     server.faults = ["lose-after"] * 6
     shop.desire({"a": "a@x"})
@@ -221,6 +238,8 @@ def test_the_tables_of_an_earlier_version_are_read_and_completed(
         connection.execute(OLD_LAYOUT)
     planned = json.loads(invoke(shop, "plan").stdout)
     assert (planned["added"], planned["removed"]) == (3, 1)
-    assert json.loads(invoke(shop, "status").stdout)["last_run"] is None
+    before = invoke(shop, "status")
+    assert json.loads(before.stdout)["last_run"] is None
+    assert "are of another version; the next 'cdp sync run' completes them" in before.stderr
     assert shop.run(allow_removals=True).count("accepted") == 4
     assert json.loads(invoke(shop, "status").stdout)["present"] == 3
