@@ -75,6 +75,15 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
                 field.location,
                 "use a trait of profiles, or a sync of the model 'account_computed_traits'",
             )
+        if field.strategy == "all" and field.name != sync.key:
+            problems.add(
+                "all-needs-key",
+                f"sync '{sync.name}' maps every '{field.value}' of a profile to '{field.name}', "
+                "which is not its key",
+                field.location,
+                f"write 'key: {field.name}', so that each is a row of its own, or choose one with "
+                "'strategy: last'",
+            )
         if field.kind == "identifier" and field.value:
             _check_identifier(sync, str(field.value), field.location, catalogue, problems)
         if field.kind == "column" and field.value:

@@ -20,14 +20,23 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str, int),
     "choice": (str,),
 }
+_MODES = {
+    "record": ("mirror", "upsert", "insert"),
+    "audience": ("add_remove",),
+    "event": ("append",),
+    "message": ("append",),
+}
+"""The modes of each kind of object; of tables and files those of records."""
 
 
 def check_target(sync: Sync, destination: Destination, problems: Problems) -> None:
-    """Adds a problem for the object, each option, the key, each field, and `on_leave`."""
+    """Adds a problem for the object, each option, the key, each field, `mode` and `on_leave`."""
     manifest = load_manifests().get(destination.type)
     if manifest is None:
         return
     found = _check_object(sync, manifest, problems)
+    if found is not None or manifest.http is None:
+        _check_mode(sync, manifest, found, problems)
     if found is None:
         return
     _check_options(sync, found, problems)
@@ -68,6 +77,18 @@ def _check_object(sync: Sync, manifest: Manifest, problems: Problems) -> Object 
             "add 'object: ...': " + suggest("", manifest.http.objects),
         )
     return None
+
+
+def _check_mode(sync: Sync, manifest: Manifest, found: Object | None, problems: Problems) -> None:
+    modes = _MODES[found.kind if found else "record"]
+    if sync.mode and sync.mode not in modes:
+        problems.add(
+            "unsupported-mode",
+            f"sync '{sync.name}' has the mode '{sync.mode}', which "
+            f"{found.title if found else manifest.title} do not have",
+            sync.mode_location,
+            suggest(sync.mode, modes),
+        )
 
 
 def _check_options(sync: Sync, found: Object, problems: Problems) -> None:
@@ -156,6 +177,8 @@ def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:
     is_explicit = sync.on_leave == "remove"
     can_remove = found.serves("remove")
     if can_remove or (found.appends and not is_explicit) or sync.on_leave == "nothing":
+        return
+    if found.appends and sync.mode:
         return
     problems.add(
         "cannot-remove",

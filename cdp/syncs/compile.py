@@ -101,6 +101,8 @@ def _constant_type(value: Scalar) -> str:
 
 
 def _describe(field: Field) -> str:
+    if field.kind == "identifier" and field.strategy == "all":
+        return f"Each {field.value} of the profile, in a row of its own."
     if field.kind == "identifier":
         return f"The profile's {field.strategy} seen {field.value}."
     return f"The {field.kind} {field.value}."
@@ -112,8 +114,12 @@ def _body(sync: Sync, dialect: str) -> exp.Select:
         *(exp.alias_(_value(field, dialect), field.name) for field in sync.fields),
     ).from_(exp.to_table(_origin_model(sync)).as_(_ROWS))
     for name, identifier, strategy in _identifier_joins(sync):
-        query = query.with_(name, as_=_one_identifier(identifier, strategy))
-        query = _joined(query, name)
+        if strategy == "all":
+            query = query.with_(name, as_=_identifiers(identifier))
+            query = _joined(query, name, "inner")
+        else:
+            query = query.with_(name, as_=_one_identifier(identifier, strategy))
+            query = _joined(query, name)
     if any(field.kind == "trait" for field in sync.fields):
         query = _joined(query, TRAITS)
     return query
@@ -133,9 +139,9 @@ def _profile_key() -> exp.Column:
     return exp.column(PROFILE_KEY, table=_ROWS)
 
 
-def _joined(query: exp.Select, name: str) -> exp.Select:
+def _joined(query: exp.Select, name: str, join_type: str = "left") -> exp.Select:
     on = exp.EQ(this=_profile_key(), expression=exp.column(PROFILE_KEY, table=name))
-    return query.join(exp.to_table(name), on=on, join_type="left")
+    return query.join(exp.to_table(name), on=on, join_type=join_type)
 
 
 def _identifier_joins(sync: Sync) -> list[tuple[str, str, str]]:
@@ -148,6 +154,8 @@ def _identifier_joins(sync: Sync) -> list[tuple[str, str, str]]:
 
 
 def _identifier_cte(field: Field) -> str:
+    if field.strategy == "all":
+        return f"every_{str(field.value).replace('.', '_')}"
     return f"{field.strategy}_seen_{str(field.value).replace('.', '_')}"
 
 
@@ -175,6 +183,25 @@ def _cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
     return exp.Cast(this=value, to=target)
 
 
+def _identifiers(identifier: str) -> exp.Select:
+    """Every value of a profile: a value belongs to one profile, so each is one row."""
+    return (
+        exp.select(
+            exp.column(PROFILE_KEY, table=IDENTIFIERS),
+            exp.column("identifier_value", table=IDENTIFIERS),
+        )
+        .from_(IDENTIFIERS)
+        .where(_is_of_type(identifier))
+    )
+
+
+def _is_of_type(identifier: str) -> exp.EQ:
+    return exp.EQ(
+        this=exp.column("identifier_type", table=IDENTIFIERS),
+        expression=exp.Literal.string(identifier),
+    )
+
+
 def _one_identifier(identifier: str, strategy: str) -> exp.Select:
     """One value a profile: the one seen last (or first); ties go to the greatest (or least)."""
     is_last = strategy == "last"
@@ -199,7 +226,7 @@ def _one_identifier(identifier: str, strategy: str) -> exp.Select:
             column(PROFILE_KEY), column("identifier_value"), exp.alias_(position, "rank_number")
         )
         .from_(IDENTIFIERS)
-        .where(exp.EQ(this=column("identifier_type"), expression=exp.Literal.string(identifier)))
+        .where(_is_of_type(identifier))
     )
     return (
         exp.select(

@@ -17,7 +17,15 @@ from cdp.yamlfile import NAME, Node, Scalar, Section, read_yaml
 
 ORIGINS = ("audience", "profiles", "model")
 FIELD_KINDS = ("identifier", "trait", "column", "constant")
-STRATEGIES = ("last", "first")
+STRATEGIES = ("last", "first", "all")
+# What becomes of rows that leave, by mode; events and messages have no such rows.
+MODES = {
+    "mirror": "remove",
+    "upsert": "nothing",
+    "insert": "nothing",
+    "add_remove": "remove",
+    "append": "",
+}
 TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
 MAPPING_CHOICES = ("all", "changed_columns", "none")
 PROFILE_KEY = "canonical_profile_id"
@@ -83,9 +91,10 @@ class Guards:
 class Sync:
     """One kind of row, kept equal in one destination.
 
-    `object` names the kind of rows there (empty where there is only one); `on_leave`
-    and `on_mapping_change` are empty when the definition does not say them. A plan of
-    more rows than `approval_above` must be approved.
+    `object` names the kind of rows there (empty where there is only one); `mode`,
+    `on_leave` and `on_mapping_change` are empty when the definition does not say them;
+    a mode says `on_leave` too. A plan of more rows than `approval_above` must be
+    approved.
     """
 
     name: str
@@ -104,6 +113,8 @@ class Sync:
     options: tuple[Option, ...] = ()
     on_mapping_change: str = ""
     approval_above: int | None = None
+    mode: str = ""
+    mode_location: Location | None = None
 
     @property
     def model_name(self) -> str:
@@ -129,6 +140,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
     origin = _origin(section)
     destination = section.name("destination")
     fields = _fields(section)
+    mode = section.choice("mode", tuple(MODES))
     sync = Sync(
         name,
         description,
@@ -136,7 +148,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         destination,
         _key(section, fields),
         fields,
-        section.choice("on_leave", ("remove", "nothing")),
+        _on_leave(section, mode),
         _guards(section),
         section.place("name"),
         section.place("destination"),
@@ -146,9 +158,23 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         tuple(_options(section)),
         section.choice("on_mapping_change", MAPPING_CHOICES),
         _approval(section),
+        mode,
+        section.place("mode"),
     )
     section.finish()
     return sync if name else None
+
+
+def _on_leave(section: Section, mode: str) -> str:
+    on_leave = section.choice("on_leave", ("remove", "nothing"))
+    if mode and on_leave:
+        section.problems.add(
+            "ambiguous-mode",
+            f"{section.what} has both 'mode' and 'on_leave'",
+            section.place("on_leave"),
+            "keep one of them; a mode says what becomes of rows that leave",
+        )
+    return MODES[mode] if mode else on_leave
 
 
 def _options(section: Section) -> Iterator[Option]:

@@ -38,7 +38,7 @@ def removes(sync: Sync, destination: Destination) -> bool:
 def appends(destination: Destination, sync: Sync) -> bool:
     """Whether rows that were acknowledged are never sent again."""
     found = destination.manifest.object(sync.object)
-    return found is not None and found.appends
+    return sync.mode == "insert" or (found is not None and found.appends)
 
 
 def mapping_of(sync: Sync, destination: Destination) -> str:

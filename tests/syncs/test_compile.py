@@ -175,6 +175,29 @@ def test_a_mapped_field_can_be_the_key() -> None:
     assert "CAST(last_seen_email.identifier_value AS TEXT) AS sync_key" in body
 
 
+def test_each_identifier_of_a_profile_can_be_a_row(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("profiles", "user_identifiers"):
+        connection.execute(f"delete from {table}")  # noqa: S608
+    for number in (0, 1, 2):
+        connection.execute("insert into profiles values (?, false, 1)", [profile_id(number)])
+    for number, kind, value in (
+        (0, "email", "a@x"), (0, "email", "b@x"), (0, "user_id", "u"), (1, "email", "c@x"),
+    ):  # fmt: skip
+        connection.execute(
+            "insert into user_identifiers values (?, ?, ?, null, null)",
+            [profile_id(number), kind, value],
+        )
+    fields = (
+        field("email", "identifier", "email", strategy="all"),
+        field("user", "identifier", "user_id"),
+    )
+    sync = make_sync(fields, key="email")
+    model = compile_sync(sync, make_catalogue(sync))
+    found = connection.execute(model.body("duckdb").sql(dialect="duckdb")).fetchall()
+    assert sorted(found) == [("a@x", "a@x", "u"), ("b@x", "b@x", "u"), ("c@x", "c@x", None)]
+    assert model.columns[1].description == "Each email of the profile, in a row of its own."
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_model_is_portable(dialect: str) -> None:
     sync = make_sync(origin="vips")
