@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from cdp.errors import Location, Problems, suggest
-from cdp.syncs.check_target import check_target
+from cdp.syncs.check_target import check_notified, check_target
 from cdp.syncs.spec import PROFILE_KEY, Sync
 
 PROFILE_COLUMNS = {
@@ -60,6 +60,7 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
         )
     elif sync.destination:
         check_target(sync, catalogue.destinations[sync.destination], problems)
+    _check_alert(sync, catalogue, problems)
     for field in sync.fields:
         if field.kind == "trait" and field.value and field.value not in catalogue.traits:
             problems.add(
@@ -88,6 +89,19 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
             _check_identifier(sync, str(field.value), field.location, catalogue, problems)
         if field.kind == "column" and field.value:
             _check_column(sync, str(field.value), field.location, problems)
+
+
+def _check_alert(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
+    told = sync.alert.notify if sync.alert else ""
+    if told in catalogue.destinations:
+        check_notified(sync, catalogue.destinations[told], problems)
+    elif told:
+        problems.add(
+            "unknown-destination",
+            f"the alert of sync '{sync.name}' tells destination '{told}', which is not defined",
+            sync.alert.notify_location if sync.alert else None,
+            suggest(told, catalogue.destinations),
+        )
 
 
 def _check_identifier(

@@ -186,3 +186,35 @@ def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:
         sync.location,
         "add 'on_leave: nothing', and rows that leave stay there",
     )
+
+
+def check_notified(sync: Sync, destination: Destination, problems: Problems) -> None:
+    """Adds a problem when the destination that an alert tells takes no messages."""
+    manifest = load_manifests().get(destination.type)
+    if manifest is None or sync.alert is None:
+        return
+    found = manifest.object("")
+    if manifest.http is None or found is None or not takes_text(found):
+        problems.add(
+            "cannot-notify",
+            f"the alert of sync '{sync.name}' tells destination '{destination.name}', and "
+            f"{manifest.title} takes no messages",
+            sync.alert.notify_location,
+            "name a destination of type slack or webhook",
+        )
+        return
+    given = {"text", *(name for name, _ in sync.alert.notify_fields)}
+    for rule in found.fields.values():
+        if rule.is_required and rule.name not in given:
+            problems.add(
+                "missing-field",
+                f"the alert of sync '{sync.name}' has no field '{rule.name}', which "
+                f"{found.title} need",
+                sync.alert.notify_location,
+                f"add 'fields: {{{rule.name}: ...}}' beside the destination",
+            )
+
+
+def takes_text(found: Object) -> bool:
+    """Whether a row with a text says something there."""
+    return "text" in found.fields or (found.kind == "record" and found.unknown_fields == "send")

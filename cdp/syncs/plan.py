@@ -113,6 +113,12 @@ def find_sync(project: Project, catalogue: Catalogue, name: str) -> tuple[Sync, 
             help=suggest(name, catalogue.syncs),
         )
     destination = catalogue.destinations[sync.destination]
+    check_live(project, destination)
+    return sync, destination
+
+
+def check_live(project: Project, destination: Destination) -> None:
+    """Raises RunError where the destination may not be written to on the target."""
     target = project.target.name
     if target not in destination.live_on:
         raise RunError(
@@ -123,7 +129,6 @@ def find_sync(project: Project, catalogue: Catalogue, name: str) -> tuple[Sync, 
             if destination.live_on
             else "name the target in its 'live_on'",
         )
-    return sync, destination
 
 
 def check_guards(

@@ -79,11 +79,12 @@ def record_plan(
     """The plan's counts and the state that the run enters with it."""
     warehouse.execute(
         f"update {table(project, 'sync_runs')} set state = ?, heartbeat_at = ?, "  # noqa: S608
-        "added = ?, changed = ?, removed = ?, unchanged = ?, held = ?, invalid = ? "
+        "desired = ?, added = ?, changed = ?, removed = ?, unchanged = ?, held = ?, invalid = ? "
         "where run_id = ?",
         [
             state,
             utc_now(),
+            diff.desired,
             diff.added,
             diff.changed,
             diff.removed,

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from cdp.errors import Location, Problems, suggest
+from cdp.syncs.limits import Alert, Guards, read_alert, read_approval, read_guards
 from cdp.yamlfile import NAME, Node, Scalar, Section, read_yaml
 
 ORIGINS = ("audience", "profiles", "model")
@@ -40,7 +40,6 @@ _SQL_WORDS = (
     "user using values when where window with"
 )
 RESERVED_FIELDS = frozenset(_SQL_WORDS.split())
-DEFAULT_MAX_REMOVAL_RATIO = Decimal("0.5")
 
 
 @dataclass(frozen=True)
@@ -80,14 +79,6 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Guards:
-    """A run that would remove, or change, more than this share of the rows held there stops."""
-
-    max_removal_ratio: Decimal = DEFAULT_MAX_REMOVAL_RATIO
-    max_change_ratio: Decimal | None = None
-
-
-@dataclass(frozen=True)
 class Sync:
     """One kind of row, kept equal in one destination.
 
@@ -115,6 +106,7 @@ class Sync:
     approval_above: int | None = None
     mode: str = ""
     mode_location: Location | None = None
+    alert: Alert | None = None
 
     @property
     def model_name(self) -> str:
@@ -149,7 +141,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         _key(section, fields),
         fields,
         _on_leave(section, mode),
-        _guards(section),
+        read_guards(section),
         section.place("name"),
         section.place("destination"),
         section.place("key"),
@@ -157,9 +149,10 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         section.place("object"),
         tuple(_options(section)),
         section.choice("on_mapping_change", MAPPING_CHOICES),
-        _approval(section),
+        read_approval(section),
         mode,
         section.place("mode"),
+        read_alert(section),
     )
     section.finish()
     return sync if name else None
@@ -308,52 +301,3 @@ def _key(section: Section, fields: tuple[Field, ...]) -> str:
             suggest(key, [PROFILE_KEY, *names]),
         )
     return key
-
-
-def _approval(section: Section) -> int | None:
-    """The most rows that are sent without asking; None where nothing is asked."""
-    node = section.node("approval")
-    if node is None:
-        return None
-    if isinstance(node.value, dict):
-        one = Section(node, f"approval of {section.what}", section.problems)
-        above = one.integer("above", required=True, minimum=0)
-        one.finish()
-        return above
-    if node.value != "required":
-        section.problems.add(
-            "unknown-value",
-            f"'approval' of {section.what} can be 'required' or say above how many rows",
-            node.location,
-            "write 'approval: required' or 'approval: {above: 1000}'",
-        )
-    return 0
-
-
-def _guards(section: Section) -> Guards:
-    guards = section.section("guards", f"guards of {section.what}")
-    if guards is None:
-        return Guards()
-    removal = _ratio(guards, "max_removal_ratio")
-    change = _ratio(guards, "max_change_ratio")
-    guards.finish()
-    return Guards(DEFAULT_MAX_REMOVAL_RATIO if removal is None else removal, change)
-
-
-def _ratio(guards: Section, name: str) -> Decimal | None:
-    node = guards.node(name)
-    if node is None:
-        return None
-    value = node.value
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        guards.wrong(name, node, "a number from 0 to 1")
-        return None
-    if not 0 <= value <= 1:
-        guards.problems.add(
-            "out-of-range",
-            f"'{name}' of {guards.what} is {value}",
-            node.location,
-            "use a number from 0 to 1",
-        )
-        return None
-    return Decimal(value)

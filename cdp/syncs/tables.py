@@ -57,6 +57,7 @@ RUNS = Table(
         ("finished_at", "timestamp", "When its outcomes were in the ledger."),
         ("host", "varchar", "The machine."),
         ("pid", "bigint", "The process."),
+        ("desired", "bigint", "Rows that should be there."),
         ("added", "bigint", "Rows that were not known to be there."),
         ("changed", "bigint", "Rows that were there with other content, or perhaps there."),
         ("removed", "bigint", "Rows that were there and have left the source."),
@@ -182,12 +183,24 @@ APPROVALS = Table(
         ("run_id", "varchar", "The run that sent it; null until there is one."),
     ),
 )
+ALERTS = Table(
+    "sync_alerts",
+    "A limit of a sync's alert that was broken, from when it was found to when it was over.",
+    (
+        _SYNC,
+        ("alert", "varchar", "failed, rejected, no_success or size."),
+        ("text", "varchar", "What was found, in a sentence."),
+        ("began_at", "timestamp", "When it was first found."),
+        ("told_at", "timestamp", "When the destination of the alert was told."),
+        ("ended_at", "timestamp", "When it was found to be over; null while it lasts."),
+    ),
+)
 _ABOUT = """\
 Printed from the code (`cdp/syncs/tables.py`). They are in `<schema>_ops`, outside dbt's models,
 survive `dbt build --full-refresh`, and bear these texts as comments. Times are in UTC. Keys are
 what the syncs use, so they may be personal data; `key_sha256` is a pseudonym, and reasons are
 redacted."""
-TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS, APPROVALS)
+TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS, APPROVALS, ALERTS)
 
 
 def table(project: Project, name: str) -> str:
