@@ -52,6 +52,10 @@ class Dialect(Protocol):
         """A value as the driver binds it."""
         ...
 
+    def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The statement for each row, in as few round trips as the driver can."""
+        ...
+
     def is_about_a_row(self, error: Exception) -> bool:
         """Whether a row's values caused the error."""
         ...
@@ -96,6 +100,9 @@ class Sqlite:
 
     def value(self, value: Any, kind: str) -> Any:
         return _as_json(value)
+
+    def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        cursor.executemany(statement, rows)
 
     def is_about_a_row(self, error: Exception) -> bool:
         kinds = (sqlite3.IntegrityError, sqlite3.InterfaceError, ValueError, OverflowError)
@@ -145,6 +152,11 @@ class Postgres:
 
     def value(self, value: Any, kind: str) -> Any:
         return _as_json(value)
+
+    def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        from psycopg2.extras import execute_batch  # type: ignore[import-untyped,unused-ignore]
+
+        execute_batch(cursor, statement, rows, page_size=500)
 
     def is_about_a_row(self, error: Exception) -> bool:
         psycopg2 = _psycopg2()

@@ -106,6 +106,10 @@ class MySql:
             return value.removesuffix("Z").replace("T", " ", 1)
         return value
 
+    def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        # The driver makes one statement of many rows out of it.
+        cursor.executemany(statement, rows)
+
     def is_about_a_row(self, error: Exception) -> bool:
         kinds = (_pymysql().DataError, _pymysql().IntegrityError, ValueError)
         return isinstance(error, kinds) or _number(error) in _BAD_VALUES

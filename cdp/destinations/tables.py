@@ -29,6 +29,8 @@ from cdp.destinations.spec import Destination
 from cdp.warehouse import quoted
 
 MOST_ROWS, MOST_BYTES = 5_000, 16_000_000
+AT_ONCE = 500
+"""Rows that are removed by one statement."""
 
 
 class TableDriver:
@@ -98,9 +100,11 @@ class TableDriver:
         # Names are those of the model's columns, quoted; values are bound.
         upsert = f"insert into {table} ({columns}) values ({marks}) "  # noqa: S608
         upsert += self._dialect.on_conflict(names)
-        removed = [(row.key,) for row in batch.rows if row.operation == REMOVE]
-        if removed:
-            cursor.executemany(f"delete from {table} where {KEY} = {mark}", removed)  # noqa: S608
+        removed = [row.key for row in batch.rows if row.operation == REMOVE]
+        for first in range(0, len(removed), AT_ONCE):
+            keys = removed[first : first + AT_ONCE]
+            listed = ", ".join([mark] * len(keys))
+            cursor.execute(f"delete from {table} where {KEY} in ({listed})", keys)  # noqa: S608
         value = self._dialect.value
         written = [
             (row.key, *(value(row.fields.get(name), kind) for name, kind in batch.columns))
@@ -108,7 +112,7 @@ class TableDriver:
             if row.operation != REMOVE
         ]
         if written:
-            cursor.executemany(upsert, written)
+            self._dialect.execute_many(cursor, upsert, written)
 
     def _connected(self) -> Any:
         if self._connection is None:
