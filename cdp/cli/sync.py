@@ -75,7 +75,7 @@ def plan(
     with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
         for name in choose_syncs(names, catalogue):
             try:
-                found = plan_sync(warehouse, project, catalogue, name, **guards)
+                found = plan_sync(warehouse, project, catalogue, name, identify=True, **guards)
             except CdpError as error:
                 errors.append(error)
                 continue

@@ -39,7 +39,7 @@ def list_alerts(
     from cdp.catalogue import load_catalogue
     from cdp.errors import DriftError
     from cdp.syncs.alerts import broken_alerts, tell
-    from cdp.warehouse import open_warehouse
+    from cdp.syncs.status import open_reports
 
     catalogue = load_catalogue(project)
     chosen = [catalogue.syncs[name] for name in choose_syncs(names, catalogue)]
@@ -48,7 +48,7 @@ def list_alerts(
         for one in news:
             say(f"told: {one.sync}, {one.alert}, {one.what}")
     else:
-        with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+        with open_reports(project, lock_wait) as warehouse:
             broken = broken_alerts(warehouse, project, chosen)
     print_rows(
         ("sync", "alert", "text"), [(one.sync, one.alert, one.text) for one in broken],

@@ -51,22 +51,28 @@ def show_status(
     from dataclasses import asdict
 
     from cdp.catalogue import load_catalogue
-    from cdp.syncs.status import Failure, SyncStatus, sync_failures, sync_status
-    from cdp.syncs.tables import is_outdated
-    from cdp.warehouse import open_warehouse
+    from cdp.syncs.status import (
+        Failure,
+        SyncStatus,
+        open_reports,
+        sync_failures,
+        sync_status,
+    )
 
     catalogue = load_catalogue(project)
     chosen = [catalogue.syncs[name] for name in choose_syncs(names, catalogue)]
-    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait) as warehouse:
+    with open_reports(project, lock_wait) as warehouse:
         found = sync_status(warehouse, project, chosen)
         most = None if reasons else MOST_REASONS
         failures = sync_failures(warehouse, project, chosen, most)
-        if is_outdated(warehouse, project):
-            say("the syncs' tables are of another version; the next 'cdp sync run' completes them")
     rows: Sequence[Any] = failures if reasons else found
     columns = list((Failure if reasons else SyncStatus).__dataclass_fields__)
-    print_known(columns, [[_cell(one) for one in asdict(row).values()] for row in rows],
-                output_format)  # fmt: skip
+    cells = [[_cell(one) for one in asdict(row).values()] for row in rows]
+    if is_table(output_format) and not reasons:
+        finished, success = columns.index("finished_at"), columns.index("last_success_at")
+        for row in cells:
+            row[success] = None if row[success] == row[finished] else row[success]
+    print_known(columns, cells, output_format)
     if not reasons:
         _say_failures(failures)
 
@@ -85,15 +91,20 @@ def choose_syncs(names: tuple[str, ...], catalogue: Catalogue) -> list[str]:
     return list(dict.fromkeys(names)) or sorted(catalogue.syncs)
 
 
+def is_table(output_format: str | None) -> bool:
+    """Whether rows are printed for a person."""
+    return output_format == "table" or (output_format is None and sys.stdout.isatty())
+
+
 def print_known(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], output_format: str | None
 ) -> None:
     """Rows to stdout; a table leaves out the rarer columns where they say nothing."""
-    is_table = output_format == "table" or (output_format is None and sys.stdout.isatty())
+    is_short = is_table(output_format)
     shown = [
         index
         for index, name in enumerate(columns)
-        if not is_table or name not in _RARE or any(row[index] for row in rows)
+        if not is_short or name not in _RARE or any(row[index] for row in rows)
     ]
     print_rows(
         [columns[index] for index in shown],

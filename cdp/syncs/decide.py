@@ -193,7 +193,7 @@ def approve_plan(
     """
     with _decision(project, catalogue, name, lock_wait_s) as (warehouse, sync, _):
         _refuse_unsettled(sync, open_runs(warehouse, project, sync))
-        plan = plan_sync(warehouse, project, catalogue, name, **(options or {}))
+        plan = plan_sync(warehouse, project, catalogue, name, identify=True, **(options or {}))
         if plan.guard is not None and plan.guard.problems[0].slug not in _ASKING:
             raise plan.guard
         if plan.plan_id != wanted.lower():

@@ -13,7 +13,7 @@ from cdp.catalogue import Catalogue
 from cdp.destinations.spec import Destination
 from cdp.errors import DriftError, RunError, suggest
 from cdp.project import Project
-from cdp.syncs.approval import check_approval, plan_id
+from cdp.syncs.approval import check_approval, needs_approval, plan_id
 from cdp.syncs.diff import Diff, compute_diff, desired_columns
 from cdp.syncs.mapping import Change, Mapping, former_mapping, question
 from cdp.syncs.runs import open_runs
@@ -28,7 +28,7 @@ class Plan:
 
     `choice` says what a new `mapping` means for the rows that are there: first, all,
     changed_columns or none; it is empty where the mapping is not new. `plan_id` is
-    empty where nothing is to be sent.
+    empty where nothing is to be sent, or nobody asks for it.
     """
 
     sync: Sync
@@ -58,10 +58,12 @@ def plan_sync(
     allow_removals: bool = False,
     allow_changes: bool = False,
     choice: str = "",
+    identify: bool = False,
 ) -> Plan:
     """The plan of one sync; `cdp_changes` is left in the warehouse as a temporary table.
 
-    `choice` is a person's, about a changed mapping.
+    `choice` is a person's, about a changed mapping. With `identify` the plan has its id
+    even where nobody has to approve it.
 
     Raises RunError when the sync is unknown, refused on this target or not built.
     """
@@ -87,7 +89,8 @@ def plan_sync(
         guard = question(sync, change, diff.held_there)
     chosen = (choice or "first") if former != mapping else ""
     waiting = len(open_runs(warehouse, project, sync))
-    identity = plan_id(warehouse, sync) if diff.to_send else ""
+    must_name = diff.to_send and (identify or needs_approval(sync, diff))
+    identity = plan_id(warehouse, sync) if must_name else ""
     guard = guard or check_approval(warehouse, project, sync, diff, identity)
     return Plan(sync, diff, guard, mapping, chosen, waiting, identity)
 

@@ -201,7 +201,8 @@ class _Run:
             record_plan(warehouse, self.project, self.run_id, result.diff, state)
             if not is_idle:
                 ledger.write_intents(warehouse, self.project, *names)
-                use_approval(warehouse, self.project, self.sync, plan.plan_id, self.run_id)
+                if plan.plan_id:
+                    use_approval(warehouse, self.project, self.sync, plan.plan_id, self.run_id)
             elif result.error:
                 self._finish(warehouse, "guarded", problem=result.error.problems[0].slug)
             else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from cdp.project import Project
 from cdp.syncs.spec import Sync
-from cdp.syncs.tables import is_current, table
-from cdp.warehouse import Warehouse
+from cdp.syncs.tables import ensure_tables, is_current, is_outdated, table
+from cdp.warehouse import LOCK_WAIT_S, Warehouse, open_warehouse
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,21 @@ class Failure:
     sample_reason: str | None
     sample_key_sha256: str | None
     advice: str
+
+
+@contextmanager
+def open_reports(project: Project, lock_wait_s: float = LOCK_WAIT_S) -> Iterator[Warehouse]:
+    """The warehouse for reading, its syncs' tables those of this version.
+
+    Where an earlier version made them they are completed first, which writes.
+    """
+    with open_warehouse(project, read_only=True, lock_wait_s=lock_wait_s) as warehouse:
+        if not is_outdated(warehouse, project):
+            yield warehouse
+            return
+    with open_warehouse(project, lock_wait_s=lock_wait_s) as warehouse:
+        ensure_tables(warehouse, project)
+        yield warehouse
 
 
 def sync_status(warehouse: Warehouse, project: Project, syncs: Sequence[Sync]) -> list[SyncStatus]:

@@ -72,6 +72,7 @@ def test_each_limit_is_found(shop: Shop, ops: Server, server: Server) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_guard_is_a_failure(shop: Shop, ops: Server) -> None:
     shop.run()
     shop.desire({"k0": "x", "k1": "x"})
@@ -99,6 +100,7 @@ def test_somebody_is_told_once_and_again_when_it_is_over(
     assert found == [("failed", True, True)]
 
 
+@pytest.mark.slow
 def test_who_was_not_reached_is_told_the_next_time(shop: Shop, ops: Server, server: Server) -> None:
     server.faults = [401]
     shop.run()

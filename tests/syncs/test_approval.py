@@ -69,7 +69,9 @@ def test_an_approved_plan_is_sent_once_and_its_approval_is_recorded(
     assert found == [(plan, 3, "sam", True)]
 
 
-@pytest.mark.parametrize("change", [{"d": "d@x"}, {"a": "other@x"}])
+@pytest.mark.parametrize(
+    "change", [{"a": "other@x"}, pytest.param({"d": "d@x"}, marks=pytest.mark.slow)]
+)
 def test_a_plan_that_changed_is_not_sent(
     shop: Shop, server: Server, change: dict[str, str]
 ) -> None:
@@ -93,6 +95,7 @@ def test_a_plan_that_changed_is_not_sent(
     assert shop.run().count("accepted") == 3
 
 
+@pytest.mark.slow
 def test_only_the_plan_of_now_can_be_approved(shop: Shop, server: Server) -> None:
     refused = invoke(shop, "approve", "customers", "3f2a9c0b71de")
     assert isinstance(refused.exception, CdpError)
@@ -111,6 +114,7 @@ def test_only_the_plan_of_now_can_be_approved(shop: Shop, server: Server) -> Non
     assert "error[too-many-removals]" in str(guarded.exception)
 
 
+@pytest.mark.slow
 def test_small_plans_need_no_approval_where_the_sync_says_so(shop: Shop, server: Server) -> None:
     shop.sync(more="approval: {above: 3}")
     refused = invoke(shop, "approve", "customers", planned(shop))
@@ -123,12 +127,14 @@ def test_small_plans_need_no_approval_where_the_sync_says_so(shop: Shop, server:
     assert "4 added" in str(shop.run().error)
 
 
+@pytest.mark.slow
 def test_a_run_that_died_before_it_began_leaves_the_approval(shop: Shop, server: Server) -> None:
     invoke(shop, "approve", "customers", planned(shop))
     run_killed(shop, "before-intents")
     assert shop.run().count("accepted") == 3
 
 
+@pytest.mark.slow
 def test_what_a_dead_run_left_is_a_plan_of_its_own(shop: Shop, server: Server) -> None:
     shop.desire({f"k{number}": "x" for number in range(6)})
     invoke(shop, "approve", "customers", planned(shop))
@@ -153,6 +159,7 @@ def test_mistakes_of_an_approval_are_explained(shop: Shop, text: str, expected: 
         shop.run()
 
 
+@pytest.mark.slow
 def test_a_run_may_change_only_so_many_rows(shop: Shop, server: Server) -> None:
     shop.sync(more="guards: {max_change_ratio: 0.5}")
     shop.run()

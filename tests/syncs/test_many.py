@@ -86,6 +86,7 @@ def test_one_failing_sync_stops_no_other(three: Shop, server: Server) -> None:
     assert (apples.count("accepted"), customers.count("accepted")) == (6, 6)
 
 
+@pytest.mark.slow
 def test_a_bug_in_one_run_stops_the_others_and_is_raised(
     three: Shop, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,9 +197,8 @@ def test_a_second_signal_ends_the_process_and_loses_nothing(three: Shop, server:
     assert len(server.state) == 18
 
 
-@pytest.mark.parametrize(
-    "fault", ["hang-after", pytest.param("hang-before", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hang-before", "hang-after"])
 def test_nothing_is_lost_when_a_process_with_several_runs_is_killed(
     three: Shop, server: Server, fault: str
 ) -> None:

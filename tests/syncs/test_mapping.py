@@ -65,15 +65,20 @@ def test_a_run_after_a_changed_mapping_refuses_and_names_the_choices(
 
 # A new field; a field that is gone too, so that rows cannot be compared; another order.
 CHANGES = [
-    ("email, phone", "all", "abc"),
     ("email, phone", "changed_columns", "ac"),
+    ("phone", "none", ""),
+]
+MORE_CHANGES = [
+    ("email, phone", "all", "abc"),
     ("email, phone", "none", ""),
     ("phone", "changed_columns", "abc"),
-    ("phone", "none", ""),
 ]
 
 
-@pytest.mark.parametrize(("columns", "choice", "expected"), CHANGES)
+@pytest.mark.parametrize(
+    ("columns", "choice", "expected"),
+    [*CHANGES, *(pytest.param(*one, marks=pytest.mark.slow) for one in MORE_CHANGES)],
+)
 def test_the_choice_says_which_rows_are_sent_again(
     shop: Shop, server: Server, sent: int, columns: str, choice: str, expected: str
 ) -> None:
@@ -88,7 +93,10 @@ def test_the_choice_says_which_rows_are_sent_again(
     ) == [("first", "definition"), (choice, "sam")]
 
 
-@pytest.mark.parametrize("choice", ["all", "changed_columns", "none"])
+@pytest.mark.parametrize(
+    "choice",
+    ["all", *(pytest.param(one, marks=pytest.mark.slow) for one in ("changed_columns", "none"))],
+)
 def test_the_sync_may_say_the_choice(shop: Shop, server: Server, sent: int, choice: str) -> None:
     shop.sync(more=f"on_mapping_change: {choice}")
     build(shop, "email, phone")
@@ -115,6 +123,7 @@ def test_another_order_of_the_fields_is_no_question(shop: Shop, server: Server) 
     assert (shop.run().error, shop.run().sent) == (None, 0)
 
 
+@pytest.mark.slow
 def test_back_to_a_former_mapping_sends_what_is_there_with_the_other(
     shop: Shop, server: Server, sent: int
 ) -> None:
