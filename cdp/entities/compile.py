@@ -62,7 +62,7 @@ def _account_events(catalogue: Catalogue) -> GeneratedModel:
         columns=accounts.COLUMNS,
         imports=(Import("events", "{{ cdp.cdp_new_events(" + arguments + ") }}"),),
         body=lambda dialect: accounts.account_events(rules, digest, dialect),
-        config=event_table_config(arguments, "cdp_forget_repeated_events"),
+        config=event_table_config(arguments),
     )
 
 

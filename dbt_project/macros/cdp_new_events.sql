@@ -16,19 +16,9 @@
 {%- endmacro -%}
 
 {#- For pre_hook: forget the events about to be processed, because a duplicate with an earlier
-    receipt, or a changed definition, may leave fewer rows than there were. -#}
-{%- macro cdp_forget_new_events(events, definition_hash) -%}
-    {%- if is_incremental() -%}
-    delete from {{ this }}
-    where event_id in (
-        select event_id from {{ events }} where {{ cdp.cdp_is_new_load(definition_hash) }}
-    )
-    {%- endif -%}
-{%- endmacro -%}
-
-{#- The same where staging says which messages came more than once: of a message that came once
-    there is no row yet, but of another definition. Most loads repeat nothing, and then no row is
-    looked at. -#}
+    receipt, or a changed definition, may leave fewer rows than there were. Staging says which
+    messages came more than once: of a message that came once there is no row yet, but of another
+    definition. Most loads repeat nothing, and then no row is looked at. -#}
 {%- macro cdp_forget_repeated_events(events, definition_hash) -%}
     {%- if is_incremental() -%}
     delete from {{ this }}

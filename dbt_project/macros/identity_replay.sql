@@ -1,10 +1,10 @@
 {#- Materialises the replay of Segment's merge rule, in rounds of set operations.
 
     The model's SQL gives one row a step (an event, or a link) and identifier: step_id, event_id,
-    occurred_at, source, message_id, is_forced, component_id, identifier_id, identifier_type, identifier_value, priority, limit_count,
-    limit_window (ever, annually, monthly, weekly, daily) and is_settled. Settled events come
-    before a limit could break, so all of them keep all identifiers: what they connect is where
-    the replay begins. The table has one row a decision: event_id, identifier_id, outcome,
+    occurred_at, is_forced, component_id, identifier_id, identifier_type, identifier_value,
+    priority, limit_count, limit_window (ever, annually, monthly, weekly, daily) and is_settled.
+    Settled events come before a limit could break, so all of them keep all identifiers: what they
+    connect is where the replay begins. The table has one row a decision: event_id, identifier_id, outcome,
     broken_type, decided_at, profile_number. Where the table follows the change
     (macros/identity_resolution.sql), the events are those of components that were made anew.
 
@@ -73,6 +73,7 @@
         from {{ work.nevers }} as n
     {%- endset -%}
     {%- do cdp_replace_table(work.rules, rules) -%}
+    {#- At one time links come first, in the order of their ids. #}
     {%- set events -%}
         select
             e.step_id,
@@ -82,15 +83,18 @@
             row_number() over (
                 order by
                     e.occurred_at,
-                    {{ cdp_text_order('e.source') }},
-                    {{ cdp_text_order('e.message_id') }},
+                    {{ cdp_text_order("coalesce(m.source, '')") }},
+                    {{ cdp_text_order('coalesce(m.message_id, cast(e.event_id as '
+                        ~ dbt.type_string() ~ '))') }},
                     e.is_forced
             ) as event_number
         from (
-            select distinct
-                i.step_id, i.event_id, i.occurred_at, i.source, i.message_id, i.is_forced
+            select distinct i.step_id, i.event_id, i.occurred_at, i.is_forced
             from {{ work.input }} as i
         ) as e
+        left join {{ ref('int_identity__evidence') }} as m
+            on e.event_id = m.event_id
+            and e.is_forced = 0
     {%- endset -%}
     {%- do cdp_replace_table(work.events, events) -%}
     {%- set nodes -%}

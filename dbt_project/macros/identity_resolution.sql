@@ -113,7 +113,7 @@
     select distinct done.identifier_id, {{ cdp.cdp_resolution([]) }}
     from {{ this }} as done
     where done.event_id in (
-        select event_id from {{ events }} where {{ cdp.cdp_is_new_load(definition_hash) }}
+        {{ cdp.cdp_repeated_events(events, definition_hash) }}
     )
     {%- endif -%}
 {%- endmacro -%}
@@ -125,10 +125,92 @@
     from ({{ cdp.cdp_new_events(events, definition_hash) }}) as evidence
 {%- endmacro -%}
 
-{#- The identifiers whose edges may have changed since this table last followed: seen anew or no
-    longer, all that stood on an event with a value that became shared or ceased to be, and what
-    is linked with one that was touched. -#}
-{%- macro cdp_touched_identifiers() -%}
+{#- What this table makes anew, in a table for the time of the run: several statements ask for it,
+    and an engine that knows how few rows it has joins it before all else. -#}
+{%- macro cdp_touched(name='touched') -%}
+    {{ return(cdp.cdp_work_table(this, name)) }}
+{%- endmacro -%}
+
+{#- For pre_hook: write it down, where the table follows. -#}
+{%- macro cdp_note_touched(upstreams, rows, name='touched') -%}
+    {%- if cdp.cdp_follows(upstreams) -%}
+        {%- do cdp.cdp_replace_table(cdp.cdp_touched(name), rows) -%}
+    {%- endif -%}
+{%- endmacro -%}
+
+{#- For post_hook. -#}
+{%- macro cdp_drop_touched(name='touched') -%}
+    drop table if exists {{ cdp.cdp_touched(name) }}
+{%- endmacro -%}
+
+{#- The identifiers whose sightings changed since this table last followed: on new events, on
+    forgotten ones, or under another override. -#}
+{%- macro cdp_sighted_anew() -%}
+    select event_identifiers.identifier_id
+    from {{ ref('int_identity__event_identifiers') }} as event_identifiers
+    where event_identifiers.resolution > {{ cdp_followed() }}
+    union
+    select forgotten.identifier_id
+    from {{ ref('int_identity__forgotten') }} as forgotten
+    where forgotten.resolution > {{ cdp_followed() }}
+    union
+    select overrides.identifier_id
+    from {{ ref('int_identity__overrides') }} as overrides
+    where overrides.resolution > {{ cdp_followed() }}
+    union
+    select overrides.other_id
+    from {{ ref('int_identity__overrides') }} as overrides
+    where
+        overrides.resolution > {{ cdp_followed() }}
+        and overrides.other_id is not null
+    union
+    {#- A value that is blocked may have owned its events: who stood beside it owns them now. #}
+    select beside.identifier_id
+    from {{ ref('int_identity__overrides') }} as overrides
+    inner join {{ ref('int_identity__event_identifiers') }} as carried
+        on overrides.identifier_id = carried.identifier_id
+    inner join {{ ref('int_identity__event_identifiers') }} as beside
+        on carried.event_id = beside.event_id
+    where
+        overrides.resolution > {{ cdp_followed() }}
+        and overrides.kind = 'block'
+{%- endmacro -%}
+
+{#- The identifiers that a rule may find shared, and the rule: all, or those whose node was written
+    after a resolution. -#}
+{%- macro cdp_may_be_shared(resolution=none) -%}
+    select
+        nodes.identifier_id,
+        nodes.identifier_type,
+        rules.shared_with,
+        rules.shared_more_than
+    from {{ ref('int_identity__nodes') }} as nodes
+    inner join {{ ref('int_identity__rules') }} as rules
+        on nodes.identifier_type = rules.identifier_type
+    where
+        rules.shared_with is not null
+        {%- if resolution is not none %}
+        and nodes.resolution > {{ resolution }}
+        {%- endif %}
+{%- endmacro -%}
+
+{#- The events that such identifiers stand on. -#}
+{%- macro cdp_standing_on(looked_at) -%}
+    select
+        looked_at.identifier_id,
+        looked_at.identifier_type,
+        looked_at.shared_with,
+        looked_at.shared_more_than,
+        sightings.event_id
+    from {{ looked_at }} as looked_at
+    inner join {{ ref('int_identity__sightings') }} as sightings
+        on looked_at.identifier_id = sightings.identifier_id
+{%- endmacro -%}
+
+{#- The identifiers whose edges may have changed since this table last followed: written anew,
+    all that stood on an event with a value that became shared or ceased to be, and what is
+    linked with one that was written. -#}
+{%- macro cdp_standing_anew() -%}
     select nodes.identifier_id
     from {{ ref('int_identity__nodes') }} as nodes
     where nodes.resolution > {{ cdp_followed() }}
@@ -152,13 +234,42 @@
     where nodes.resolution > {{ cdp_followed() }}
 {%- endmacro -%}
 
+{#- The identifiers whose component is found anew: the written ones, those of written edges, and
+    whatever was connected with them, for it may come apart, or be connected with more. -#}
+{%- macro cdp_connected_anew() -%}
+    with
+    reached as (
+        select nodes.identifier_id
+        from {{ ref('int_identity__nodes') }} as nodes
+        where nodes.resolution > {{ cdp_followed() }}
+        union
+        select edges.source_id as identifier_id
+        from {{ ref('int_identity__edges') }} as edges
+        where edges.resolution > {{ cdp_followed() }}
+        union
+        select edges.target_id as identifier_id
+        from {{ ref('int_identity__edges') }} as edges
+        where edges.resolution > {{ cdp_followed() }}
+    )
+    select reached.identifier_id
+    from reached
+    union
+    select former.identifier_id
+    from {{ this }} as former
+    where former.component_id in (
+        select known.component_id
+        from reached
+        inner join {{ this }} as known on reached.identifier_id = known.identifier_id
+    )
+{%- endmacro -%}
+
 {#- For pre_hook: the edges that are made anew. -#}
 {%- macro cdp_forget_touched_edges(upstreams) -%}
     {%- if cdp_follows(upstreams) -%}
     delete from {{ this }}
     where
-        source_id in ({{ cdp_touched_identifiers() }})
-        and target_id in ({{ cdp_touched_identifiers() }})
+        source_id in (select touched.identifier_id from {{ cdp_touched() }} as touched)
+        and target_id in (select touched.identifier_id from {{ cdp_touched() }} as touched)
     {%- endif -%}
 {%- endmacro -%}
 

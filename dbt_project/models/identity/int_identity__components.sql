@@ -5,9 +5,12 @@
 {{ config(
     materialized='identity_components',
     schema='internal',
+    pre_hook="{{ cdp_note_touched(
+        ['int_identity__nodes', 'int_identity__edges'], cdp_connected_anew()) }}",
     post_hook=[
         "{{ cdp_forget_gone(['int_identity__nodes', 'int_identity__edges']) }}",
         "{{ cdp_note_progress(['int_identity__nodes', 'int_identity__edges']) }}",
+        "{{ cdp_drop_touched() }}",
     ]
 ) }}
 {%- set follows = cdp_follows(upstreams) %}
@@ -21,41 +24,6 @@ nodes as (
 edges as (
     select * from {{ ref('int_identity__edges') }}
 ),
-
-{%- if follows %}
-
-touched as (
-    select nodes.identifier_id
-    from nodes
-    where nodes.resolution > {{ cdp_followed() }}
-    union
-    select edges.source_id as identifier_id
-    from edges
-    where edges.resolution > {{ cdp_followed() }}
-    union
-    select edges.target_id as identifier_id
-    from edges
-    where edges.resolution > {{ cdp_followed() }}
-),
-
-former as (
-    select * from {{ this }}
-),
-
--- Whatever was connected with what is touched may come apart, or be connected with more.
-anew as (
-    select touched.identifier_id
-    from touched
-    union
-    select former.identifier_id
-    from former
-    where former.component_id in (
-        select reached.component_id
-        from touched
-        inner join former as reached on touched.identifier_id = reached.identifier_id
-    )
-),
-{%- endif %}
 
 -- An edge from each identifier to itself: one that stands alone is a component too.
 every_edge as (
@@ -76,5 +44,5 @@ select
     every_edge.target_id
 from every_edge
 {%- if follows %}
-where every_edge.source_id in (select anew.identifier_id from anew)
+where every_edge.source_id in (select touched.identifier_id from {{ cdp_touched() }} as touched)
 {%- endif %}

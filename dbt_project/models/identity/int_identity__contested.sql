@@ -19,11 +19,11 @@
 
 with
 
-nodes as (
+nodes as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__nodes') }}
 ),
 
-components as (
+components as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__components') }}
     {%- if follows %}
     where resolution > {{ cdp_followed() }}

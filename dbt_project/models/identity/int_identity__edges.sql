@@ -8,16 +8,21 @@
     on_schema_change='fail',
     pre_hook=[
         "{{ cdp_forget_all(['int_identity__nodes', 'int_identity__shared']) }}",
+        "{{ cdp_note_touched(
+            ['int_identity__nodes', 'int_identity__shared'], cdp_standing_anew()) }}",
         "{{ cdp_forget_touched_edges(['int_identity__nodes', 'int_identity__shared']) }}",
     ],
-    post_hook="{{ cdp_note_progress(['int_identity__nodes', 'int_identity__shared']) }}"
+    post_hook=[
+        "{{ cdp_note_progress(['int_identity__nodes', 'int_identity__shared']) }}",
+        "{{ cdp_drop_touched() }}",
+    ]
 ) }}
 {%- set follows = cdp_follows(upstreams) %}
 -- depends_on: {{ ref('int_identity__nodes') }} {{ ref('int_identity__event_identifiers') }}
 
 with
 
-sightings as (
+sightings as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
@@ -33,7 +38,7 @@ links as (
 {%- if follows %}
 
 touched as (
-    {{ cdp_touched_identifiers() }}
+    select * from {{ cdp_touched() }}
 ),
 {%- endif %}
 

@@ -4,7 +4,7 @@
 
 with
 
-sightings as (
+sightings as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__sightings') }}
 )
 

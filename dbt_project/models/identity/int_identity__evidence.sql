@@ -19,7 +19,8 @@ select
     events.message_id,
     events.type,
     events.occurred_at,
-    events.load_id
+    events.load_id,
+    events.is_repeated
 from events
 union all
 select
@@ -28,5 +29,6 @@ select
     records.message_id,
     cast('record' as {{ dbt.type_string() }}) as type,
     records.occurred_at,
-    records.load_id
+    records.load_id,
+    true as is_repeated
 from records

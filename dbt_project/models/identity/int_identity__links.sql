@@ -4,7 +4,7 @@
 
 with
 
-event_identifiers as (
+event_identifiers as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__event_identifiers') }}
     where dropped_reason = 'link'
 ),
@@ -16,7 +16,7 @@ overrides as (
         and is_active
 ),
 
-nodes as (
+nodes as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__nodes') }}
     where evidence_count > 0
 ),

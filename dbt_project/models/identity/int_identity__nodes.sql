@@ -7,24 +7,21 @@
     incremental_strategy='delete+insert',
     unique_key='identifier_id',
     on_schema_change='fail',
-    pre_hook="{{ cdp_forget_all(['int_identity__event_identifiers', 'int_identity__overrides']) }}",
-    post_hook="{{ cdp_note_progress(['int_identity__event_identifiers', 'int_identity__overrides']) }}"
+    pre_hook=[
+        "{{ cdp_forget_all(['int_identity__event_identifiers', 'int_identity__overrides']) }}",
+        "{{ cdp_note_touched(
+            ['int_identity__event_identifiers', 'int_identity__overrides'], cdp_sighted_anew()) }}",
+    ],
+    post_hook=[
+        "{{ cdp_note_progress(['int_identity__event_identifiers', 'int_identity__overrides']) }}",
+        "{{ cdp_drop_touched() }}",
+    ]
 ) }}
 {%- set follows = cdp_follows(upstreams) %}
+-- depends_on: {{ ref('int_identity__event_identifiers') }} {{ ref('int_identity__forgotten') }}
+-- depends_on: {{ ref('int_identity__overrides') }}
 
 with
-
-event_identifiers as (
-    select * from {{ ref('int_identity__event_identifiers') }}
-),
-
-forgotten as (
-    select * from {{ ref('int_identity__forgotten') }}
-),
-
-overrides as (
-    select * from {{ ref('int_identity__overrides') }}
-),
 
 sightings as (
     select * from {{ ref('int_identity__sightings') }}
@@ -33,32 +30,7 @@ sightings as (
 {%- if follows %}
 
 touched as (
-    select event_identifiers.identifier_id
-    from event_identifiers
-    where event_identifiers.resolution > {{ cdp_followed() }}
-    union
-    select forgotten.identifier_id
-    from forgotten
-    where forgotten.resolution > {{ cdp_followed() }}
-    union
-    select overrides.identifier_id
-    from overrides
-    where overrides.resolution > {{ cdp_followed() }}
-    union
-    select overrides.other_id
-    from overrides
-    where
-        overrides.resolution > {{ cdp_followed() }}
-        and overrides.other_id is not null
-    union
-    -- A value that is blocked may have owned its events: who stood beside it owns them now.
-    select beside.identifier_id
-    from overrides
-    inner join event_identifiers as carried on overrides.identifier_id = carried.identifier_id
-    inner join event_identifiers as beside on carried.event_id = beside.event_id
-    where
-        overrides.resolution > {{ cdp_followed() }}
-        and overrides.kind = 'block'
+    select * from {{ cdp_touched() }}
 ),
 {%- endif %}
 

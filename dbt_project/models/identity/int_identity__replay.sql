@@ -11,7 +11,7 @@
     post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested']) }}"
 ) }}
 {%- set follows = cdp_follows(upstreams) %}
--- depends_on: {{ ref('int_identity__overrides') }}
+-- depends_on: {{ ref('int_identity__overrides') }} {{ ref('int_identity__evidence') }}
 
 with
 
@@ -22,11 +22,11 @@ contested as (
     {%- endif %}
 ),
 
-components as (
+components as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__components') }}
 ),
 
-sightings as (
+sightings as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
@@ -34,7 +34,7 @@ links as (
     select * from {{ ref('int_identity__links') }}
 ),
 
-nodes as (
+nodes as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__nodes') }}
 ),
 
@@ -42,11 +42,7 @@ rules as (
     select * from {{ ref('int_identity__rules') }}
 ),
 
-events as (
-    select * from {{ ref('int_identity__evidence') }}
-),
-
-replayed as (
+replayed as {{ cdp_not_materialized() }} (
     select
         components.component_id,
         components.identifier_id,
@@ -72,29 +68,29 @@ linked as (
 
 carried as (
     select
-        events.event_id,
-        events.occurred_at,
-        events.source,
-        events.message_id,
+        sightings.event_id,
+        sightings.occurred_at,
         sightings.identifier_id,
+        sightings.identifier_type,
+        sightings.identifier_value,
         replayed.component_id,
         replayed.contested_from,
         0 as is_forced
     from replayed
     inner join sightings on replayed.identifier_id = sightings.identifier_id
-    inner join events on sightings.event_id = events.event_id
     union all
     select
         linked.event_id,
         linked.occurred_at,
-        '' as source,
-        cast(linked.event_id as {{ dbt.type_string() }}) as message_id,
         linked.identifier_id,
+        nodes.identifier_type,
+        nodes.identifier_value,
         replayed.component_id,
         replayed.contested_from,
         1 as is_forced
     from replayed
     inner join linked on replayed.identifier_id = linked.identifier_id
+    inner join nodes on linked.identifier_id = nodes.identifier_id
 )
 
 select
@@ -102,17 +98,14 @@ select
         "cast(carried.is_forced as " ~ dbt.type_string() ~ ")"]) }} as step_id,
     carried.event_id,
     carried.occurred_at,
-    carried.source,
-    carried.message_id,
     carried.is_forced,
     carried.component_id,
     carried.identifier_id,
-    nodes.identifier_type,
-    nodes.identifier_value,
+    carried.identifier_type,
+    carried.identifier_value,
     rules.priority,
     rules.limit_count,
     rules.limit_window,
     case when carried.occurred_at < carried.contested_from then 1 else 0 end as is_settled
 from carried
-inner join nodes on carried.identifier_id = nodes.identifier_id
-inner join rules on nodes.identifier_type = rules.identifier_type
+inner join rules on carried.identifier_type = rules.identifier_type

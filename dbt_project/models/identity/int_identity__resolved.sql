@@ -19,12 +19,12 @@
 
 with
 
-nodes as (
+nodes as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__nodes') }}
     where evidence_count > 0
 ),
 
-components as (
+components as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__components') }}
     {%- if follows %}
     where resolution > {{ cdp_followed() }}
@@ -39,7 +39,7 @@ replay as (
     select * from {{ ref('int_identity__replay') }}
 ),
 
-event_owners as (
+event_owners as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__event_owners') }}
 ),
 

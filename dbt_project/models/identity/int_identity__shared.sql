@@ -7,51 +7,53 @@
     incremental_strategy='delete+insert',
     unique_key='identifier_id',
     on_schema_change='fail',
-    pre_hook="{{ cdp_forget_all(['int_identity__nodes']) }}",
-    post_hook="{{ cdp_note_progress(['int_identity__nodes']) }}"
+    pre_hook=[
+        "{{ cdp_forget_all(['int_identity__nodes']) }}",
+        "{{ cdp_note_touched(['int_identity__nodes'], cdp_may_be_shared(cdp_followed())) }}",
+        "{{ cdp_note_touched(
+            ['int_identity__nodes'], cdp_standing_on(cdp_touched()), 'standing') }}",
+    ],
+    post_hook=[
+        "{{ cdp_note_progress(['int_identity__nodes']) }}",
+        "{{ cdp_drop_touched('standing') }}",
+        "{{ cdp_drop_touched() }}",
+    ]
 ) }}
 {%- set follows = cdp_follows(upstreams) %}
+-- depends_on: {{ ref('int_identity__nodes') }} {{ ref('int_identity__rules') }}
 
 with
 
-sightings as (
+sightings as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
-nodes as (
-    select * from {{ ref('int_identity__nodes') }}
-),
-
-rules as (
-    select * from {{ ref('int_identity__rules') }}
-),
-
 looked_at as (
-    select
-        nodes.identifier_id,
-        nodes.identifier_type,
-        rules.shared_with,
-        rules.shared_more_than
-    from nodes
-    inner join rules on nodes.identifier_type = rules.identifier_type
-    where
-        rules.shared_with is not null
-        {%- if follows %}
-        and nodes.resolution > {{ cdp_followed() }}
-        {%- endif %}
+    {%- if follows %}
+    select * from {{ cdp_touched() }}
+    {%- else %}
+    {{ cdp_may_be_shared() }}
+    {%- endif %}
+),
+
+standing_on as (
+    {%- if follows %}
+    select * from {{ cdp_touched('standing') }}
+    {%- else %}
+    {{ cdp_standing_on('looked_at') }}
+    {%- endif %}
 ),
 
 together as (
     select distinct
-        looked_at.identifier_id,
-        looked_at.identifier_type,
-        looked_at.shared_more_than,
+        standing_on.identifier_id,
+        standing_on.identifier_type,
+        standing_on.shared_more_than,
         others.identifier_id as other_id
-    from looked_at
-    inner join sightings on looked_at.identifier_id = sightings.identifier_id
-    inner join sightings as others
-        on sightings.event_id = others.event_id
-        and looked_at.shared_with = others.identifier_type
+    from sightings as others
+    inner join standing_on
+        on others.event_id = standing_on.event_id
+        and others.identifier_type = standing_on.shared_with
 ),
 
 counted as (

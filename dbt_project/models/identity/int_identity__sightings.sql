@@ -1,13 +1,10 @@
 -- One row an event and identifier that counts: what the extraction kept, less what an override
 -- blocks. An event whose owner is blocked belongs to the highest identifier that is left.
+-- The extraction is named where it is read, and not imported once: of a view DuckDB keeps no
+-- `not materialized` (macros/cdp_not_materialized.sql), and would write it down whole for each reader.
 {{ config(schema='internal') }}
 
 with
-
-event_identifiers as (
-    select * from {{ ref('int_identity__event_identifiers') }}
-    where dropped_reason is null
-),
 
 blocks as (
     select * from {{ ref('int_identity__overrides') }}
@@ -22,10 +19,14 @@ blocked as (
         event_identifiers.identifier_id,
         event_identifiers.owner_id
     from blocks
-    inner join event_identifiers on blocks.identifier_id = event_identifiers.identifier_id
+    inner join {{ ref('int_identity__event_identifiers') }} as event_identifiers
+        on blocks.identifier_id = event_identifiers.identifier_id
     where
-        blocks.valid_from is null
-        or event_identifiers.occurred_at >= blocks.valid_from
+        event_identifiers.dropped_reason is null
+        and (
+            blocks.valid_from is null
+            or event_identifiers.occurred_at >= blocks.valid_from
+        )
 ),
 
 left_over as (
@@ -38,9 +39,10 @@ left_over as (
                 event_identifiers.priority,
                 {{ cdp_text_order('event_identifiers.identifier_value') }}
         ) as identifier_rank
-    from event_identifiers
+    from {{ ref('int_identity__event_identifiers') }} as event_identifiers
     where
-        event_identifiers.event_id in (
+        event_identifiers.dropped_reason is null
+        and event_identifiers.event_id in (
             select blocked.event_id
             from blocked
             where blocked.identifier_id = blocked.owner_id
@@ -71,9 +73,11 @@ select
     coalesce(new_owners.identifier_id, event_identifiers.owner_id) as owner_id,
     event_identifiers.occurred_at,
     event_identifiers.load_id
-from event_identifiers
+from {{ ref('int_identity__event_identifiers') }} as event_identifiers
 left join new_owners on event_identifiers.event_id = new_owners.event_id
 left join blocked
     on event_identifiers.event_id = blocked.event_id
     and event_identifiers.identifier_id = blocked.identifier_id
-where blocked.event_id is null
+where
+    event_identifiers.dropped_reason is null
+    and blocked.event_id is null

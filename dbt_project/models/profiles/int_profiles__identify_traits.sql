@@ -6,7 +6,7 @@
     incremental_strategy='append',
     on_schema_change='append_new_columns',
     pre_hook={
-        'sql': "{{ cdp_forget_new_events(ref('int_identity__evidence'), cdp_identify_traits_version()) }}",
+        'sql': "{{ cdp_forget_repeated_events(ref('int_identity__evidence'), cdp_identify_traits_version()) }}",
         'transaction': false,
     }
 ) }}
