@@ -73,5 +73,5 @@ def built_store(tmp_path_factory: pytest.TempPathFactory, store_data: Path) -> B
     project = new_project(tmp_path_factory.mktemp("store") / "shop")
     for source in ("web", "app"):
         load(project, source, [store_data / source])
-    build(project)
+    build(project, "--write-json")
     return BuiltStore(project, store_data)

@@ -244,7 +244,9 @@ def _config_call(config: Mapping[str, Any]) -> str:
     return f"{{{{ config({arguments}) }}}}"
 
 
-def event_table_config(arguments: str, forget: str = "cdp_forget_repeated_events") -> dict[str, Any]:
+def event_table_config(
+    arguments: str, forget: str = "cdp_forget_repeated_events"
+) -> dict[str, Any]:
     """The config of a model at event grain that grows by load (macros/cdp_new_events.sql).
 
     `arguments` are those of the macros: the upstream ref and the definition's hash; `forget` is

@@ -101,9 +101,30 @@
     {{ return('create ' ~ kind ~ ' ' ~ relation ~ ' as ' ~ sql) }}
 {%- endmacro -%}
 
+{#- The statements that make a work table anew. -#}
+{%- macro cdp_new_table(relation, sql) -%}
+    {{ return(['drop table if exists ' ~ relation, cdp.cdp_create_table(relation, sql)]) }}
+{%- endmacro -%}
+
+{#- Statements one after another; in one call where the engine takes several, for small tables
+    cost more in calls than in work. -#}
+{%- macro cdp_run_script(statements) -%}
+    {%- set at_once = target.type in ('duckdb', 'postgres') -%}
+    {%- for one in ([statements | join(';\n')] if at_once else statements) -%}
+        {%- call statement() -%} {{ one }} {%- endcall -%}
+    {%- endfor -%}
+{%- endmacro -%}
+
 {%- macro cdp_replace_table(relation, sql) -%}
-    {%- do adapter.drop_relation(relation) -%}
-    {%- call statement() -%} {{ cdp.cdp_create_table(relation, sql) }} {%- endcall -%}
+    {%- do cdp.cdp_run_script(cdp.cdp_new_table(relation, sql)) -%}
+{%- endmacro -%}
+
+{%- macro cdp_drop_tables(relations) -%}
+    {%- set statements = [] -%}
+    {%- for relation in relations -%}
+        {%- do statements.append('drop table if exists ' ~ relation) -%}
+    {%- endfor -%}
+    {%- do cdp.cdp_run_script(statements) -%}
 {%- endmacro -%}
 
 {#- Edges between representatives. Only nodes that are not their own are looked up. The loops
@@ -192,7 +213,7 @@
     {%- endset -%}
     {%- do cdp_replace_table(reps, choose) -%}
     {%- do cdp_rewrite(contracted, 'select d.a, d.b from ' ~ edges ~ ' as d', reps) -%}
-    {%- do adapter.drop_relation(edges) -%}
+    {%- do cdp_drop_tables([edges]) -%}
 {%- endmacro -%}
 
 {#- Creates the table `result` from the SQL of the edges. Scratch tables are named after the
@@ -213,7 +234,7 @@
         {{ exceptions.raise_compiler_error("error[identity-codes-collide]: two identifiers of "
             ~ "the graph share a code in each of " ~ most_attempts ~ " attempts") }}
     {%- endif -%}
-    {%- do adapter.drop_relation(edges) -%}
+    {%- do cdp_drop_tables([edges]) -%}
     {%- set state.left = cdp_scalar('select count(*) from ' ~ state.edges) -%}
 
     {%- for round in range(1, most_rounds) if state.left > 0 -%}
@@ -228,7 +249,7 @@
         {{ exceptions.raise_compiler_error("error[identity-not-converged]: the identity graph "
             ~ "still had " ~ state.left ~ " edges after " ~ most_rounds ~ " rounds") }}
     {%- endif -%}
-    {%- do adapter.drop_relation(state.edges) -%}
+    {%- do cdp_drop_tables([state.edges]) -%}
 
     {#- A node that ran out of edges keeps the label that it had. -#}
     {%- for step in range(2, state.rounds) -%}
@@ -244,8 +265,7 @@
             ) as l on m.label = l.node
         {%- endset -%}
         {%- do cdp_replace_table(composed, compose) -%}
-        {%- do adapter.drop_relation(later) -%}
-        {%- do adapter.drop_relation(reps) -%}
+        {%- do cdp_drop_tables([later, reps]) -%}
         {%- do adapter.rename_relation(composed, reps) -%}
     {%- endfor -%}
 
@@ -262,8 +282,7 @@
         {%- endif -%}
     {%- endset -%}
     {%- do cdp_replace_table(result, components) -%}
-    {%- do adapter.drop_relation(labels) -%}
-    {%- do adapter.drop_relation(nodes) -%}
+    {%- do cdp_drop_tables([labels, nodes]) -%}
 {%- endmacro -%}
 
 {%- materialization connected_components, default -%}

@@ -229,19 +229,6 @@
     {%- do cdp_replace_table(work.steps, steps) -%}
 {%- endmacro -%}
 
-{%- macro cdp_new_table(relation, sql) -%}
-    {{ return(['drop table if exists ' ~ relation, cdp_create_table(relation, sql)]) }}
-{%- endmacro -%}
-
-{#- Statements one after another; in one call where the engine takes several, for a round of
-    small tables costs more in calls than in work. -#}
-{%- macro cdp_run_script(statements) -%}
-    {%- set at_once = target.type in ('duckdb', 'postgres') -%}
-    {%- for one in ([statements | join(';\n')] if at_once else statements) -%}
-        {%- call statement() -%} {{ one }} {%- endcall -%}
-    {%- endfor -%}
-{%- endmacro -%}
-
 {#- Step 1: every identifier of an undecided event, the profile it is in (its label), and whether
     it is in the prefix that the event would keep. -#}
 {%- macro cdp_replay_judge(script, work, has_windows) -%}
@@ -487,7 +474,7 @@
     {%- set most_rounds = 99999 -%}
     {%- set work = {} -%}
     {%- set upstreams = ['int_identity__components', 'int_identity__contested'] -%}
-    {%- set follows = cdp_follows(upstreams) -%}
+    {%- set standing = cdp_standing(upstreams) -%}
     {%- for name in ['input', 'nevers', 'rules', 'events', 'nodes', 'apart', 'settled', 'members', 'next_members', 'steps',
         'next_steps', 'judged', 'decided', 'log'] -%}
         {%- do work.update({name: cdp_work_table(this, name)}) -%}
@@ -518,11 +505,11 @@
     {%- endif -%}
     {{ log(this.identifier ~ ": " ~ state.rounds ~ " rounds") }}
 
-    {%- set decisions = cdp_replay_result(work, cdp_resolution(upstreams)) -%}
+    {%- set decisions = cdp_replay_result(work, standing.resolution) -%}
     {%- if config.get('contract').enforced -%}
         {%- do get_assert_columns_equivalent(decisions) -%}
     {%- endif -%}
-    {%- if follows -%}
+    {%- if standing.follows -%}
         {%- call statement('main') -%} insert into {{ target_relation }} {{ decisions }} {%- endcall -%}
     {%- else -%}
         {%- set result = make_intermediate_relation(target_relation) -%}
@@ -533,9 +520,7 @@
         {%- endif -%}
         {%- do adapter.rename_relation(result, target_relation) -%}
     {%- endif -%}
-    {%- for name in work -%}
-        {%- do adapter.drop_relation(work[name]) -%}
-    {%- endfor -%}
+    {%- do cdp_drop_tables(work.values()) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}

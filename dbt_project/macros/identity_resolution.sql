@@ -10,18 +10,27 @@
     the rules are others than last time, a table above it was rebuilt, or the engine cannot
     delete rows. Rebuilt or followed, the rows are the same. -#}
 
-{#- Up to where a table has followed: resolution, rebuilt_in, rules_hash; none when nowhere. -#}
-{%- macro cdp_progress_of(model_name) -%}
+{#- Up to where each identity table has followed, by its name: resolution, rebuilt_in, rules_hash.
+    One question for all, because every hook asks it. -#}
+{%- macro cdp_progress() -%}
     {%- set progress = ref('int_identity__progress') -%}
-    {%- if not execute or load_relation(progress) is none -%}
-        {{ return(none) }}
+    {%- set done = {} -%}
+    {%- if execute and load_relation(progress) is not none -%}
+        {%- set notes = run_query(
+            "select model_name, resolution, rebuilt_in, rules_hash from " ~ progress
+            ~ " where note_number in (select max(note_number) from " ~ progress
+            ~ " group by model_name)") -%}
+        {%- for note in notes.rows -%}
+            {%- do done.update({note[0]:
+                {'resolution': note[1], 'rebuilt_in': note[2], 'rules_hash': note[3]}}) -%}
+        {%- endfor -%}
     {%- endif -%}
-    {%- set rows = run_query("select resolution, rebuilt_in, rules_hash from " ~ progress
-        ~ " where model_name = '" ~ model_name ~ "' order by note_number desc limit 1").rows -%}
-    {%- if rows | length == 0 -%}
-        {{ return(none) }}
-    {%- endif -%}
-    {{ return({'resolution': rows[0][0], 'rebuilt_in': rows[0][1], 'rules_hash': rows[0][2]}) }}
+    {{ return(done) }}
+{%- endmacro -%}
+
+{#- That of one table; none when nowhere. -#}
+{%- macro cdp_progress_of(model_name) -%}
+    {{ return(cdp.cdp_progress().get(model_name)) }}
 {%- endmacro -%}
 
 {#- What the present rules and the salt of profile ids hash to. -#}
@@ -34,22 +43,50 @@
     {{ return(local_md5(found ~ ' ' ~ var('cdp_profile_id_salt', ''))) }}
 {%- endmacro -%}
 
-{#- Whether this table can follow the change in the tables above it. -#}
-{%- macro cdp_follows(upstreams) -%}
-    {%- set done = cdp.cdp_progress_of(this.identifier) -%}
+{#- Where this table stands in this run: whether it can follow the change in the tables above it
+    (follows); up to which resolution it has (followed); which number its new rows carry
+    (resolution): that of the table above that is furthest behind, or a new one where there is
+    none above; and what it then notes (rebuilt_in, rules_hash). -#}
+{%- macro cdp_standing(upstreams) -%}
+    {%- set done = cdp.cdp_progress() -%}
     {%- set rules_hash = cdp.cdp_rules_hash() -%}
-    {%- if not execute or done is none or done.rules_hash != rules_hash or should_full_refresh()
-        or target.type not in ('duckdb', 'postgres', 'redshift', 'snowflake', 'bigquery')
-        or load_relation(this) is none -%}
-        {{ return(false) }}
-    {%- endif -%}
+    {%- set own = done.get(this.identifier) -%}
+    {%- set found = namespace(least=none, follows=(
+        execute
+        and own is not none
+        and own.rules_hash == rules_hash
+        and not should_full_refresh()
+        and target.type in ('duckdb', 'postgres', 'redshift', 'snowflake', 'bigquery')
+        and load_relation(this) is not none
+    )) -%}
     {%- for upstream in upstreams -%}
-        {%- set above = cdp.cdp_progress_of(upstream) -%}
-        {%- if above is none or above.rebuilt_in > done.resolution -%}
-            {{ return(false) }}
+        {%- set above = done.get(upstream) -%}
+        {%- set number = above.resolution if above is not none else 1 -%}
+        {%- if found.least is none or number < found.least -%}
+            {%- set found.least = number -%}
+        {%- endif -%}
+        {%- if above is none or (own is not none and above.rebuilt_in > own.resolution) -%}
+            {%- set found.follows = false -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(true) }}
+    {%- if found.least is none -%}
+        {%- set found.least = (done.values() | map(attribute='resolution') | list + [0]) | max + 1 -%}
+    {%- endif -%}
+    {{ return({
+        'follows': found.follows,
+        'followed': own.resolution if own is not none else 0,
+        'resolution': found.least,
+        'rebuilt_in': own.rebuilt_in if found.follows else found.least,
+        'rules_hash': rules_hash,
+    }) }}
+{%- endmacro -%}
+
+{%- macro cdp_follows(upstreams) -%}
+    {{ return(cdp.cdp_standing(upstreams).follows) }}
+{%- endmacro -%}
+
+{%- macro cdp_resolution(upstreams) -%}
+    {{ return(cdp.cdp_standing(upstreams).resolution) }}
 {%- endmacro -%}
 
 {#- The last resolution that this table has followed. -#}
@@ -58,41 +95,17 @@
     {{ return(done.resolution if done is not none else 0) }}
 {%- endmacro -%}
 
-{#- The number that this table's new rows carry: that of the tables above it, of which the one
-    that is furthest behind counts; a new number where there are none. -#}
-{%- macro cdp_resolution(upstreams) -%}
-    {%- set progress = ref('int_identity__progress') -%}
-    {%- if not execute or load_relation(progress) is none -%}
-        {{ return(1) }}
-    {%- endif -%}
-    {%- if upstreams | length == 0 -%}
-        {{ return(run_query('select coalesce(max(resolution), 0) + 1 from ' ~ progress)
-            .columns[0].values()[0]) }}
-    {%- endif -%}
-    {%- set found = namespace(least=none) -%}
-    {%- for upstream in upstreams -%}
-        {%- set above = cdp.cdp_progress_of(upstream) -%}
-        {%- set number = above.resolution if above is not none else 1 -%}
-        {%- if found.least is none or number < found.least -%}
-            {%- set found.least = number -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ return(found.least) }}
-{%- endmacro -%}
-
 {#- For post_hook: note up to where this table has followed, in the transaction of its rows. -#}
 {%- macro cdp_note_progress(upstreams) -%}
     {%- set progress = ref('int_identity__progress') -%}
-    {%- set resolution = cdp.cdp_resolution(upstreams) -%}
-    {%- set rebuilt_in = cdp.cdp_progress_of(this.identifier).rebuilt_in
-        if cdp.cdp_follows(upstreams) else resolution -%}
+    {%- set standing = cdp.cdp_standing(upstreams) -%}
     insert into {{ progress }} (note_number, model_name, resolution, rebuilt_in, rules_hash)
     select
         coalesce(max(progress.note_number), 0) + 1,
         '{{ this.identifier }}',
-        {{ resolution }},
-        {{ rebuilt_in }},
-        '{{ cdp.cdp_rules_hash() }}'
+        {{ standing.resolution }},
+        {{ standing.rebuilt_in }},
+        '{{ standing.rules_hash }}'
     from {{ progress }} as progress
 {%- endmacro -%}
 
@@ -108,9 +121,10 @@
     what they joined may come apart. Not when everything is resolved anew in any case. -#}
 {%- macro cdp_remember_forgotten(events, definition_hash) -%}
     {%- set forgotten = ref('int_identity__forgotten') -%}
-    {%- if is_incremental() and cdp.cdp_follows([]) -%}
+    {%- set standing = cdp.cdp_standing([]) -%}
+    {%- if is_incremental() and standing.follows -%}
     insert into {{ forgotten }} (identifier_id, resolution)
-    select distinct done.identifier_id, {{ cdp.cdp_resolution([]) }}
+    select distinct done.identifier_id, {{ standing.resolution }}
     from {{ this }} as done
     where done.event_id in (
         {{ cdp.cdp_repeated_events(events, definition_hash) }}
@@ -318,8 +332,9 @@
     {%- set existing = load_cached_relation(this) -%}
     {%- set found = cdp_work_table(this, 'found') -%}
     {%- set result = make_intermediate_relation(target_relation) -%}
-    {%- set resolution = cdp_resolution(upstreams) -%}
-    {%- set follows = cdp_follows(upstreams) -%}
+    {%- set standing = cdp_standing(upstreams) -%}
+    {%- set resolution = standing.resolution -%}
+    {%- set follows = standing.follows -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
@@ -355,7 +370,7 @@
         {%- endif -%}
         {%- do adapter.rename_relation(result, target_relation) -%}
     {%- endif -%}
-    {%- do adapter.drop_relation(found) -%}
+    {%- do cdp_drop_tables([found]) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}

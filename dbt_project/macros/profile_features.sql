@@ -149,7 +149,7 @@
         {%- call statement('main') -%}
             insert into {{ target_relation }} ({{ names }}) select {{ names }} from {{ anew }}
         {%- endcall -%}
-        {%- do adapter.drop_relation(anew) -%}
+        {%- do cdp.cdp_drop_tables([anew]) -%}
     {%- else -%}
         {%- set result = make_intermediate_relation(target_relation) -%}
         {%- do adapter.drop_relation(result) -%}

@@ -16,6 +16,7 @@ from bench.graph.shapes import SHAPES, Shape, make_graph
 CHAINS = SHAPES[2]
 
 
+@pytest.mark.slow
 def test_ours_are_right_and_labels_that_move_a_few_hops_are_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

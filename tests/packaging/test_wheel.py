@@ -38,6 +38,7 @@ def test_the_dbt_project_is_inside_and_nothing_private_is(installed: Path) -> No
     assert not list(shipped.rglob("*.duckdb"))
 
 
+@pytest.mark.slow
 def test_init_from_the_wheel_gives_a_project_that_builds(installed: Path, tmp_path: Path) -> None:
     """With the wheel's code, in another folder: load one message, then `dbt build` alone."""
     environment = {**os.environ, "PYTHONPATH": str(installed), "DO_NOT_TRACK": "1"}

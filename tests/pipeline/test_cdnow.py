@@ -79,6 +79,7 @@ def test_the_totals_are_those_of_the_file(one_file: Project) -> None:
         assert warehouse.value("select count(*) from main.profiles") == 23_570
 
 
+@pytest.mark.slow
 def test_thirty_shuffled_files_give_the_same_profiles_and_traits(
     one_file: Project, cdnow_file: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ SEED = 20_260_501
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
 
 
+@pytest.mark.slow
 def test_batches_in_any_order_equal_a_full_refresh(
     project: Project, store_data: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from cdp.warehouse import open_warehouse
 from tests.postgres import connect, copy_raw, two_dialects
 from tests.projects import COMPARED, build, compile_here, load, run
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
 TEXT_OF_JSON = {"properties", "traits", "context"}
 """PostgreSQL writes JSON text with other spaces and in another order of keys."""

@@ -14,7 +14,7 @@ from cdp.warehouse import open_warehouse
 from tests.postgres import connect, copy_raw, two_dialects
 from tests.projects import compile_here, load, run
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 IDENTITY = """\
 identifiers:
   - {type: user_id, paths: [userId]}

@@ -13,7 +13,7 @@
         "{{ cdp_drop_touched() }}",
     ]
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 
 with
 
@@ -43,6 +43,6 @@ select
     every_edge.source_id,
     every_edge.target_id
 from every_edge
-{%- if follows %}
+{%- if standing.follows %}
 where every_edge.source_id in (select touched.identifier_id from {{ cdp_touched() }} as touched)
 {%- endif %}

@@ -15,7 +15,7 @@
     ],
     post_hook="{{ cdp_note_progress(['int_identity__components']) }}"
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 
 with
 
@@ -25,8 +25,8 @@ nodes as {{ cdp_not_materialized() }} (
 
 components as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__components') }}
-    {%- if follows %}
-    where resolution > {{ cdp_followed() }}
+    {%- if standing.follows %}
+    where resolution > {{ standing.followed }}
     {%- endif %}
 ),
 
@@ -141,6 +141,6 @@ select
     breaking.contested_from,
     cast(known_by.identifier_id as {{ 'uuid' if target.type in ('duckdb', 'postgres')
         else dbt.type_string() }}) as identifier_id,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from breaking
 inner join known_by on breaking.component_id = known_by.component_id

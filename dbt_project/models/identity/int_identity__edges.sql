@@ -17,7 +17,7 @@
         "{{ cdp_drop_touched() }}",
     ]
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 -- depends_on: {{ ref('int_identity__nodes') }} {{ ref('int_identity__event_identifiers') }}
 
 with
@@ -35,7 +35,7 @@ links as (
     select * from {{ ref('int_identity__links') }}
 ),
 
-{%- if follows %}
+{%- if standing.follows %}
 
 touched as (
     select * from {{ cdp_touched() }}
@@ -53,7 +53,7 @@ from_owners as (
         sightings.identifier_id <> sightings.owner_id
         and sightings.owner_id not in (select shared.identifier_id from shared)
         and sightings.identifier_id not in (select shared.identifier_id from shared)
-        {%- if follows %}
+        {%- if standing.follows %}
         and sightings.owner_id in (select touched.identifier_id from touched)
         and sightings.identifier_id in (select touched.identifier_id from touched)
         {%- endif %}
@@ -87,7 +87,7 @@ from_others as (
     where
         highest.identifier_rank = 1
         and ranked.identifier_rank > 1
-        {%- if follows %}
+        {%- if standing.follows %}
         and highest.identifier_id in (select touched.identifier_id from touched)
         and ranked.identifier_id in (select touched.identifier_id from touched)
         {%- endif %}
@@ -99,7 +99,7 @@ from_links as (
         links.target_id,
         links.occurred_at
     from links
-    {%- if follows %}
+    {%- if standing.follows %}
     where
         links.source_id in (select touched.identifier_id from touched)
         and links.target_id in (select touched.identifier_id from touched)
@@ -119,6 +119,6 @@ select
     every_pair.target_id,
     min(every_pair.occurred_at) as first_seen_at,
     count(*) as event_count,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from every_pair
 group by every_pair.source_id, every_pair.target_id

@@ -17,7 +17,7 @@
         "{{ cdp_drop_touched() }}",
     ]
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 -- depends_on: {{ ref('int_identity__event_identifiers') }} {{ ref('int_identity__forgotten') }}
 -- depends_on: {{ ref('int_identity__overrides') }}
 
@@ -27,7 +27,7 @@ sightings as (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
-{%- if follows %}
+{%- if standing.follows %}
 
 touched as (
     select * from {{ cdp_touched() }}
@@ -55,7 +55,7 @@ seen as (
             end
         ) as owned_event_count
     from sightings
-    {%- if follows %}
+    {%- if standing.follows %}
     where sightings.identifier_id in (select touched.identifier_id from touched)
     {%- endif %}
     group by
@@ -74,9 +74,9 @@ select
     seen.last_seen_at,
     cast(seen.evidence_count as bigint) as evidence_count,
     cast(seen.owned_event_count as bigint) as owned_event_count,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from seen
-{%- if follows %}
+{%- if standing.follows %}
 union all
 select
     gone.identifier_id,
@@ -87,7 +87,7 @@ select
     gone.last_seen_at,
     cast(0 as bigint) as evidence_count,
     cast(0 as bigint) as owned_event_count,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from {{ this }} as gone
 where
     gone.evidence_count > 0

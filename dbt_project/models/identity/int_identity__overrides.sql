@@ -11,7 +11,7 @@
     post_hook="{{ cdp_note_progress(['int_identity__event_identifiers']) }}"
 ) }}
 -- depends_on: {{ ref('int_identity__event_identifiers') }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 
 with
 
@@ -37,7 +37,7 @@ in_force as (
 ),
 
 former as (
-    {%- if follows %}
+    {%- if standing.follows %}
     select * from {{ this }}
     {%- else %}
     select
@@ -55,7 +55,7 @@ select
     in_force.other_id,
     in_force.valid_from,
     true as is_active,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from in_force
 left join former on in_force.override_id = former.override_id
 where not coalesce(former.is_active, false)
@@ -67,7 +67,7 @@ select
     former.other_id,
     former.valid_from,
     false as is_active,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from former
 left join in_force on former.override_id = in_force.override_id
 where

@@ -10,15 +10,15 @@
     pre_hook="{{ cdp_forget_resolved_anew(['int_identity__components', 'int_identity__contested']) }}",
     post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested']) }}"
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 -- depends_on: {{ ref('int_identity__overrides') }} {{ ref('int_identity__evidence') }}
 
 with
 
 contested as (
     select * from {{ ref('int_identity__contested') }}
-    {%- if follows %}
-    where resolution > {{ cdp_followed() }}
+    {%- if standing.follows %}
+    where resolution > {{ standing.followed }}
     {%- endif %}
 ),
 

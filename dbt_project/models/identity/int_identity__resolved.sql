@@ -14,7 +14,7 @@
     ],
     post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested', 'int_identity__replay']) }}"
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 
 
 with
@@ -26,8 +26,8 @@ nodes as {{ cdp_not_materialized() }} (
 
 components as {{ cdp_not_materialized() }} (
     select * from {{ ref('int_identity__components') }}
-    {%- if follows %}
-    where resolution > {{ cdp_followed() }}
+    {%- if standing.follows %}
+    where resolution > {{ standing.followed }}
     {%- endif %}
 ),
 
@@ -138,7 +138,7 @@ select
     false as is_let_go,
     nullif(connected.first_seen_at, {{ cdp_no_time() }}) as first_seen_at,
     connected.last_seen_at,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from connected
 inner join named
     on connected.is_replayed = named.is_replayed
@@ -153,7 +153,7 @@ select
     true as is_let_go,
     nullif(let_go_by.first_seen_at, {{ cdp_no_time() }}) as first_seen_at,
     let_go_by.last_seen_at,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from let_go_by
 inner join placed on let_go_by.owner_id = placed.identifier_id
 inner join named

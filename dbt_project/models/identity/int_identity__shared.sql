@@ -19,7 +19,7 @@
         "{{ cdp_drop_touched() }}",
     ]
 ) }}
-{%- set follows = cdp_follows(upstreams) %}
+{%- set standing = cdp_standing(upstreams) %}
 -- depends_on: {{ ref('int_identity__nodes') }} {{ ref('int_identity__rules') }}
 
 with
@@ -29,7 +29,7 @@ sightings as {{ cdp_not_materialized() }} (
 ),
 
 looked_at as (
-    {%- if follows %}
+    {%- if standing.follows %}
     select * from {{ cdp_touched() }}
     {%- else %}
     {{ cdp_may_be_shared() }}
@@ -37,7 +37,7 @@ looked_at as (
 ),
 
 standing_on as (
-    {%- if follows %}
+    {%- if standing.follows %}
     select * from {{ cdp_touched('standing') }}
     {%- else %}
     {{ cdp_standing_on('looked_at') }}
@@ -69,14 +69,14 @@ counted as (
     having count(*) > together.shared_more_than
 )
 
-{%- if not follows %}
+{%- if not standing.follows %}
 
 select
     counted.identifier_id,
     counted.identifier_type,
     cast(counted.shared_count as bigint) as shared_count,
     true as is_shared,
-    cast({{ cdp_resolution(upstreams) }} as bigint) as resolution
+    cast({{ standing.resolution }} as bigint) as resolution
 from counted
 {%- else %},
 
@@ -104,7 +104,7 @@ select
     compared.is_shared,
     case
         when compared.is_shared = compared.was_shared then compared.resolution
-        else cast({{ cdp_resolution(upstreams) }} as bigint)
+        else cast({{ standing.resolution }} as bigint)
     end as resolution
 from compared
 {%- endif %}
