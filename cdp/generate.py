@@ -66,8 +66,9 @@ def generated_files(project: Project, compiled: Compiled) -> dict[Path, str]:
     """The text of each generated file by its absolute path."""
     files: dict[Path, str] = {}
     dialects = project.dialects
+    digests = _Digests(project)
     for model in compiled.models:
-        digest = _digest(project, model.definitions)
+        digest = digests.of(model.definitions)
         for dialect in dialects:
             folder = project.models / model.folder / FOLDER
             if len(dialects) > 1:
@@ -77,7 +78,7 @@ def generated_files(project: Project, compiled: Compiled) -> dict[Path, str]:
             )
     for (folder_name, stem), group in _by_definition(compiled).items():
         path = project.models / folder_name / FOLDER / f"_{stem}.yml"
-        digest = _digest(project, group.definitions)
+        digest = digests.of(group.definitions)
         files[path] = print_properties(
             group.models, group.exposures, dialects, digest, tuple(group.definitions)
         )
@@ -155,12 +156,21 @@ def _stem(definitions: Sequence[PurePosixPath]) -> str:
     return definitions[0].stem if len(definitions) == 1 else "shared"
 
 
-def _digest(project: Project, definitions: Iterable[PurePosixPath]) -> str:
-    content = hashlib.sha256()
-    for definition in definitions:
-        path = project.folder / definition
-        content.update(path.read_bytes() if path.is_file() else b"")
-    return content.hexdigest()
+class _Digests:
+    """The hash of definition files, of which each is read once: most are part of several."""
+
+    def __init__(self, project: Project) -> None:
+        self._folder = project.folder
+        self._contents: dict[PurePosixPath, bytes] = {}
+
+    def of(self, definitions: Iterable[PurePosixPath]) -> str:
+        content = hashlib.sha256()
+        for definition in definitions:
+            if definition not in self._contents:
+                path = self._folder / definition
+                self._contents[definition] = path.read_bytes() if path.is_file() else b""
+            content.update(self._contents[definition])
+        return content.hexdigest()
 
 
 def _owned(project: Project) -> list[Path]:

@@ -41,7 +41,7 @@ from cdp.sql.events import read_operand
 from cdp.sql.model import Column, GeneratedModel, Import
 from cdp.sql.operators import OPERATORS
 from cdp.sql.predicates import all_of, any_of, is_missing, is_present, negated, operator_test
-from cdp.sql.queries import joined, relation
+from cdp.sql.queries import joined, named, relation
 from cdp.traits import feature_table
 from cdp.traits.compile import trait_value, upstream_version
 from cdp.traits.spec import Trait
@@ -215,7 +215,7 @@ def _defined_columns(name: str, alert: Alert | None, dialect: str) -> list[exp.E
     return [
         _name(name, dialect),
         *(
-            cast(_number(value), kind, dialect).as_(column)
+            named(cast(_number(value), kind, dialect), column)
             for column, (kind, value) in values.items()
         ),
     ]
@@ -229,7 +229,7 @@ def _members(audiences: Sequence[Audience]) -> GeneratedModel:
     def body(dialect: str) -> exp.Query:
         rows = [
             select(_name(one.name, dialect), exp.column(_PROFILE, model_name(one.name))).from_(
-                model_name(one.name)
+                relation(model_name(one.name)), copy=False
             )
             for one in audiences
         ]
@@ -255,7 +255,7 @@ def _members(audiences: Sequence[Audience]) -> GeneratedModel:
 
 
 def _name(audience: str, dialect: str) -> exp.Expr:
-    return cast(exp.Literal.string(audience), "string", dialect).as_("audience_name")
+    return named(cast(exp.Literal.string(audience), "string", dialect), "audience_name")
 
 
 def _union(rows: Sequence[exp.Select], empty: exp.Select) -> exp.Query:

@@ -12,6 +12,11 @@ def relation(name: str) -> exp.Table:
     return exp.Table(this=exp.to_identifier(name))
 
 
+def named(tree: exp.Expr, name: str) -> exp.Alias:
+    """A fresh tree as a column of that name; sqlglot's own `as_` copies what it names."""
+    return exp.Alias(this=tree, alias=exp.to_identifier(name))
+
+
 def with_ctes(query: exp.Select, ctes: Iterable[tuple[str, exp.Select]]) -> exp.Select:
     """The query with CTEs before it, in their order. Changes the query."""
     made = [

@@ -20,6 +20,15 @@ from tests.projects import COMPARED, build, compile_here, load, run
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 AS_OF = '{"cdp_as_of": "2026-09-01 00:00:00"}'
+REGULARS = """\
+name: regulars
+description: What features do not say.
+who:
+  any:
+    - {did_regularly: Product Viewed, at_least: 3, of_last: 8 weeks}
+    - sequence: [{did: Product Added}, {then_not: Order Completed, within: 1 month}]
+    - {consent: marketing}
+"""
 TEXT_OF_JSON = {"properties", "traits", "context"}
 """PostgreSQL writes JSON text with other spaces and in another order of keys."""
 LEFT_OUT = {"load_id", "entered_at", "profile_number", *TEXT_OF_JSON}
@@ -34,6 +43,8 @@ def server() -> Iterator[Any]:
 
 def test_both_engines_make_the_same_tables(server: Any, store_data: Path, tmp_path: Path) -> None:
     project = two_dialects(tmp_path / "shop")
+    (project.definitions / "audiences" / "regulars.yml").write_text(REGULARS)
+    compile_here(project)
     on_postgres = find_project(project.folder, "postgres")
     for source in ("web", "app"):
         load(project, source, [store_data / source])
