@@ -98,6 +98,8 @@ class RedisDriver:
                     self._url,
                     socket_connect_timeout=_CONNECT_TIMEOUT_S,
                     socket_timeout=_TIMEOUT_S,
+                    # A transaction replaces what is there: it may be sent again.
+                    retry=redis.retry.Retry(redis.backoff.ExponentialBackoff(2.0, 0.1), 3),
                 )
                 client.ping()
             except self._errors() as error:

@@ -106,6 +106,7 @@ class World:
     memory: dict[str, Known] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     runs: int = 0
+    columns: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.settings = given(dict(self.manifest.settings), "secret")
@@ -145,7 +146,7 @@ class World:
             return None
         self.runs += 1
         path = self.folder / f"{self.runs}.journal"
-        meta = {"run_id": f"run{self.runs}", "sync": "people", "columns": []}
+        meta = {"run_id": f"run{self.runs}", "sync": "people", "columns": self.columns}
         journal = Journal.create(path, meta, iter(rows))
         driver = self.driver()
         error = send_journal(journal, driver)
