@@ -38,6 +38,7 @@ from cdp.destinations.secrets import redact
 from cdp.destinations.template import look_up
 
 LONGEST_WAIT_S = 30.0
+NOT_PROCESSED = "not_processed"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Jobs:
         self, rows: Sequence[Row], batch: Batch, hidden: Sequence[Any]
     ) -> list[Outcome] | Refused:
         """Put rows into a job and close it. Raises TryAgain while nothing has been applied."""
-        if batch.job and self._state(batch.job) not in ("open", "gone"):
+        if batch.job and self._state(batch.job)[0] not in ("open", "gone"):
             return self._staged(rows, batch.job)
         filled: str | Refused = self.exchange.tried(lambda: self._filled(rows, hidden))
         if isinstance(filled, Refused):
@@ -88,7 +89,7 @@ class Jobs:
     def settle(self, rows: Sequence[Row], job_id: str, hidden: Sequence[Any]) -> list[Outcome]:
         """What became of the rows of a job; still staged when it is not done in time."""
         try:
-            state = self._awaited(job_id)
+            state, why = self._awaited(job_id)
             if state == "open":
                 lost = Outcome(RETRY, "job_open", "its job was never closed")
                 return [lost] * len(rows)
@@ -96,7 +97,7 @@ class Jobs:
                 return [Outcome(UNKNOWN, "job_gone", "its job is gone")] * len(rows)
             if state == "running":
                 return self._staged(rows, job_id)
-            return self._read(rows, job_id, hidden)
+            return self._read(rows, job_id, redact(why, hidden), hidden)
         except TryAgain:
             return self._staged(rows, job_id)
 
@@ -122,7 +123,7 @@ class Jobs:
     def _closed(self, job_id: str, hidden: Sequence[Any]) -> Refused | None:
         closed = self._ask(self.job.close, (), job_id)
         # A job that an earlier try closed can refuse to be closed again.
-        if 200 <= closed.status_code < 300 or self._state(job_id) != "open":
+        if 200 <= closed.status_code < 300 or self._state(job_id)[0] != "open":
             return None
         return Refused(f"http_{closed.status_code}", redact(closed.text, hidden))
 
@@ -138,27 +139,37 @@ class Jobs:
             raise TryAgain("malformed_body", may_have_arrived=False)
         return response
 
-    def _awaited(self, job_id: str) -> str:
-        """The state of a job: open, done, failed, gone, or running when the time is over."""
+    def _awaited(self, job_id: str) -> tuple[str, str]:
+        """The state of a job, running when the time is over, and why it failed."""
         wait = self.job.every_s
-        while (state := self._state(job_id)) == "running" and self.left_s > 0:
+        state, why = self._state(job_id)
+        while state == "running" and self.left_s > 0:
             wait = min(wait, self.left_s)
             self.exchange.sleep(wait)
             self.left_s -= wait
             wait = min(2 * wait, LONGEST_WAIT_S)
-        return state
+            state, why = self._state(job_id)
+        return state, why
 
-    def _state(self, job_id: str) -> str:
+    def _state(self, job_id: str) -> tuple[str, str]:
+        """open, running, done, failed or gone, and why it failed."""
         response = self.exchange.tried(lambda: self._ask(self.job.status, (), job_id))
         if response.status_code == 404:
-            return "gone"
+            return "gone", ""
         body, states = parse_body(response), self.job.states
         if body is None or not 200 <= response.status_code < 300:
-            return "running"
-        named = {"open": states.open, "done": states.done, "failed": states.failed}
-        return next((name for name, one in named.items() if one and holds(body, one)), "running")
+            return "running", ""
+        if states.failed and holds(body, states.failed):
+            return "failed", str(look_up(body, states.reason) or "") if states.reason else ""
+        named = {"open": states.open, "done": states.done}
+        return next(
+            (name for name, one in named.items() if one and holds(body, one)), "running"
+        ), ""
 
-    def _read(self, rows: Sequence[Row], job_id: str, hidden: Sequence[Any]) -> list[Outcome]:
+    def _read(
+        self, rows: Sequence[Row], job_id: str, why: str, hidden: Sequence[Any]
+    ) -> list[Outcome]:
+        """What the result files say; `why` is the reason of a job that failed."""
         found: dict[int, Outcome] = {}
         for results in self.job.results:
             response = self.exchange.tried(partial(self._fetch, results, job_id))
@@ -167,8 +178,14 @@ class Jobs:
                 why = "a result file of its job cannot be read or names other rows"
                 return [Outcome(UNKNOWN, "malformed_results", why)] * len(rows)
             found.update(named)
-        unnamed = Outcome(UNKNOWN, "unaccounted", "no result file of its job names it")
-        return [found.get(index, unnamed) for index in range(len(rows))]
+        unnamed = Outcome(UNKNOWN, "unaccounted", why or "no result file of its job names it")
+        outcomes = [found.get(index, unnamed) for index in range(len(rows))]
+        if not why:
+            return outcomes
+        return [
+            replace(one, code="job_failed", reason=why) if one.code == NOT_PROCESSED else one
+            for one in outcomes
+        ]
 
     def _fetch(self, results: JobResults, job_id: str) -> httpx.Response:
         return self.exchange.ask(results.request, (), _scope(job_id), self._longest)
@@ -220,6 +237,6 @@ def _outcome(results: JobResults, line: Mapping[str, Any], hidden: Sequence[Any]
     state = results.codes.get(code, results.says)
     remote_id = str(line.get(results.remote_id) or "") if results.remote_id else ""
     if state in (REJECTED, RETRY):
-        named = redact(code, hidden) or ("not_processed" if state == RETRY else REJECTED)
+        named = redact(code, hidden) or (NOT_PROCESSED if state == RETRY else REJECTED)
         return Outcome(state, named, redact(reason, hidden))
     return replace(Outcome(state), remote_id=remote_id)
