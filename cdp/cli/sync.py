@@ -154,6 +154,9 @@ def run(
         [_result_row(result) for result in results],
         output_format,
     )
+    staged = sum(result.count("staged") + result.diff.staged for result in results)
+    if staged:
+        say(f"{staged:,} rows are in jobs of their destinations; the next run asks about them")
     _exit(errors, sum(_refused(result) for result in results))
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cdp.cli import cli
 from cdp.destinations import http, jobs
 from cdp.destinations.manifest import load_manifests
 from cdp.destinations.simulate import jobs as simulated
@@ -185,6 +187,17 @@ def test_a_destination_that_refuses_the_question_ends_the_run_and_forgets_nothin
     with pytest.raises(RunError, match="destination-refused"):
         shop.run()
     assert ledger(shop) == state
+
+
+def test_the_command_says_that_rows_are_in_jobs(
+    shop: Shop, crm: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.Jobs, "_awaited", lambda self, job_id: ("running", ""))
+    desire(shop, a="a@x", b="b@x")
+    for _ in range(2):
+        ran = CliRunner().invoke(cli, ["sync", "run", "--project-dir", str(shop.folder)])
+        assert ran.exit_code == 0, ran.output
+        assert "2 rows are in jobs of their destinations; the next run asks" in ran.stderr
 
 
 def test_nothing_of_a_job_is_left_in_the_spool(shop: Shop, crm: Simulator, tmp_path: Path) -> None:
