@@ -25,7 +25,7 @@ from cdp.syncs.diff import Diff
 from cdp.syncs.journal import delete_files
 from cdp.syncs.lease import lease, spool_folder
 from cdp.syncs.mapping import adopt
-from cdp.syncs.plan import Plan, find_sync, hash_key, plan_sync
+from cdp.syncs.plan import Plan, find_sync, plan_sync
 from cdp.syncs.runs import OpenRun, finish_run, open_runs
 from cdp.syncs.spec import Sync
 from cdp.syncs.tables import ensure_tables, table
@@ -47,14 +47,13 @@ class Wanted:
     keys: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
 
-    @property
-    def detail(self) -> str:
-        """In words, keys hashed."""
+    def detail(self, hashed_keys: Sequence[str]) -> str:
+        """In words, with the hashes of the keys that were found where keys were asked for."""
         parts = [", ".join(self.outcomes)]
         if self.reasons:
             parts.append("reason " + ", ".join(self.reasons))
         if self.keys:
-            parts.append("key " + ", ".join(hash_key(key) for key in self.keys))
+            parts.append("key " + (", ".join(hashed_keys) or "not found"))
         return "; ".join(parts)
 
 
@@ -83,7 +82,7 @@ def retry_rows(
     """
     with _decision(project, catalogue, name, lock_wait_s) as (warehouse, sync, _):
         _refuse_unsettled(sync, open_runs(warehouse, project, sync))
-        keys = _matching(warehouse, project, sync, wanted)
+        hashed = _matching(warehouse, project, sync, wanted)
         change = (
             "remote_state = case when l.last_operation = 'upsert' then 'present' else 'absent' "
             "end, payload_hash = l.last_hash, last_outcome = 'accepted', acknowledged_at = ?, "
@@ -99,8 +98,9 @@ def retry_rows(
                 [utc_now(), sync.name, sync.destination],
             )
             decision = "arrived" if did_arrive else "retry"
-            record(warehouse, project, sync, decision, wanted.detail, keys, who)
-    return keys
+            count = int(warehouse.value("select count(*) from cdp_wanted"))
+            record(warehouse, project, sync, decision, wanted.detail(hashed), count, who)
+    return count
 
 
 def reset_sync(
@@ -276,10 +276,10 @@ def _refuse_unsettled(sync: Sync, runs: Sequence[OpenRun]) -> None:
         )
 
 
-def _matching(warehouse: Warehouse, project: Project, sync: Sync, wanted: Wanted) -> int:
-    """Leaves the keys in `cdp_wanted`; how many."""
+def _matching(warehouse: Warehouse, project: Project, sync: Sync, wanted: Wanted) -> list[str]:
+    """Leaves the keys in `cdp_wanted`; their hashes, where only some keys are wanted."""
     warehouse.execute(
-        "create or replace temp table cdp_wanted as select r.sync_key "  # noqa: S608
+        "create or replace temp table cdp_wanted as select r.sync_key, r.key_sha256 "  # noqa: S608
         f"from {table(project, 'sync_rows')} as r where r.sync_name = ? "
         "and r.destination_name = ? and r.last_outcome in (select unnest(cast(? as varchar[]))) "
         "and (len(cast(? as varchar[])) = 0 or list_contains(?, r.sync_key) "
@@ -293,7 +293,9 @@ def _matching(warehouse: Warehouse, project: Project, sync: Sync, wanted: Wanted
             *[list(wanted.reasons)] * 3,
         ],
     )
-    return int(warehouse.value("select count(*) from cdp_wanted"))
+    if not wanted.keys:
+        return []
+    return [one for (one,) in warehouse.rows("select key_sha256 from cdp_wanted order by 1")]
 
 
 def _forget_content(warehouse: Warehouse, project: Project, sync: Sync) -> None:

@@ -93,9 +93,14 @@ def test_a_person_puts_rejected_rows_into_the_next_run(shop: Shop, server: Serve
 
 @pytest.mark.usefixtures("rejected")
 def test_keys_of_a_decision_are_hashed(shop: Shop) -> None:
-    invoke(shop, "retry", "customers", "--key", "b", "--reason", "refused", "--by", "sam")
+    for key in ("b", "3e23e8160039", "jane@private.example"):
+        invoke(shop, "retry", "customers", "--key", key, "--reason", "refused", "--by", "sam")
     detail = "rejected; reason refused; key 3e23e8160039"
-    assert shop.rows(DECISIONS) == [("retry", detail, 1, "sam")]
+    assert shop.rows(DECISIONS) == [
+        ("retry", detail, 1, "sam"),
+        ("retry", detail, 1, "sam"),
+        ("retry", "rejected; reason refused; key not found", 0, "sam"),
+    ]
 
 
 @pytest.mark.usefixtures("unknown")
