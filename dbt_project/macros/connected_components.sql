@@ -128,10 +128,15 @@
 {%- endmacro -%}
 
 {#- Edges between representatives. Only nodes that are not their own are looked up. The loops
-    go by a difference: as `a <> b` DuckDB takes the condition for a join. -#}
-{%- macro cdp_rewrite(contracted, pairs, reps) -%}
+    go by a difference: as `a <> b` DuckDB takes the condition for a join. Where there are fewer
+    edges than nodes they are mostly trees, in which no edge comes to be there twice: repetitions
+    are looked for only where there may be many. -#}
+{%- macro cdp_rewrite(contracted, pairs, reps, edge_count) -%}
+    {%- set node_count = cdp_scalar('select count(*) from ' ~ reps) -%}
     {%- set rewrite -%}
-        select distinct coalesce(s.label, e.a) as a, coalesce(t.label, e.b) as b
+        select {{ 'distinct' if edge_count >= node_count }}
+            coalesce(s.label, e.a) as a,
+            coalesce(t.label, e.b) as b
         from ({{ pairs }}) as e
         left join (
             select r.node, r.label from {{ reps }} as r where r.node - r.label <> 0
@@ -178,7 +183,8 @@
         from {{ edges }} as e
         where e.source_id <> e.target_id
     {%- endset -%}
-    {%- do cdp_rewrite(contracted, pairs, nodes) -%}
+    {%- do cdp_rewrite(contracted, pairs, nodes, cdp_scalar('select count(*) from ' ~ edges
+        ~ ' as e where e.source_id <> e.target_id')) -%}
     {{ return(true) }}
 {%- endmacro -%}
 
@@ -191,7 +197,7 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{%- macro cdp_next_round(edges, reps, contracted, order) -%}
+{%- macro cdp_next_round(edges, edge_count, reps, contracted, order) -%}
     {%- set choose -%}
         select
             chosen.node,
@@ -212,7 +218,8 @@
         ) as chosen
     {%- endset -%}
     {%- do cdp_replace_table(reps, choose) -%}
-    {%- do cdp_rewrite(contracted, 'select d.a, d.b from ' ~ edges ~ ' as d', reps) -%}
+    {%- do cdp_rewrite(
+        contracted, 'select d.a, d.b from ' ~ edges ~ ' as d', reps, edge_count) -%}
     {%- do cdp_drop_tables([edges]) -%}
 {%- endmacro -%}
 
@@ -240,7 +247,7 @@
     {%- for round in range(1, most_rounds) if state.left > 0 -%}
         {%- set reps = cdp_work_table(work, 'map_' ~ round) -%}
         {%- set contracted = cdp_work_table(work, 'edges_' ~ (round + 1)) -%}
-        {%- do cdp_next_round(state.edges, reps, contracted, round // 2) -%}
+        {%- do cdp_next_round(state.edges, state.left, reps, contracted, round // 2) -%}
         {%- set state.edges = contracted -%}
         {%- set state.left = cdp_scalar('select count(*) from ' ~ contracted) -%}
         {%- set state.rounds = round + 1 -%}
