@@ -92,9 +92,9 @@
             select distinct i.step_id, i.event_id, i.occurred_at, i.is_forced
             from {{ work.input }} as i
         ) as e
+        {#- As a condition beside the key DuckDB would compare each step with all evidence. #}
         left join {{ ref('int_identity__evidence') }} as m
-            on e.event_id = m.event_id
-            and e.is_forced = 0
+            on case when e.is_forced = 0 then e.event_id end = m.event_id
     {%- endset -%}
     {%- do cdp_replace_table(work.events, events) -%}
     {%- set nodes -%}
