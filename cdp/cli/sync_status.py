@@ -65,6 +65,9 @@ def show_status(
         found = sync_status(warehouse, project, chosen)
         most = None if reasons else MOST_REASONS
         failures = sync_failures(warehouse, project, chosen, most)
+    if reasons and not failures and is_table(output_format):
+        say("no row failed")
+        return
     rows: Sequence[Any] = failures if reasons else found
     columns = list((Failure if reasons else SyncStatus).__dataclass_fields__)
     cells = [[_cell(one) for one in asdict(row).values()] for row in rows]

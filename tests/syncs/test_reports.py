@@ -173,9 +173,11 @@ def test_status_says_why_rows_failed_and_what_to_do(shop: Shop, server: Server) 
     assert MAIL not in shown.output + reasons.output
 
 
-def test_another_process_reads_the_same(shop: Shop, server: Server) -> None:
+def test_where_no_row_failed_every_process_says_so(shop: Shop, server: Server) -> None:
     shop.desire({"a": "a@x"})
     shop.run()
+    reasons = invoke(shop, "status", "--reasons", "--format", "table")
+    assert (reasons.stdout, reasons.stderr) == ("", "no row failed\n")
     words = ["sync", "status", "--project-dir", str(shop.folder)]
     program = "from cdp.cli import main; main()"
     shown = subprocess.run(
