@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cdp.project import Project
-from cdp.warehouse import Warehouse, quoted, read_copy
+from cdp.warehouse import Warehouse, quoted, quoted_text, read_copy
 
 EVENT_GRAIN = frozenset({"profile_events"})
 AUDIENCE_PREFIX = "audience__"
@@ -40,9 +40,8 @@ def publish(
             [schema],
         )
     ]
-    literal = str(fresh).replace("'", "''")
     # The older storage version is read by every DuckDB that we support.
-    warehouse.execute(f"attach '{literal}' as published (storage_version 'v1.5.0')")
+    warehouse.execute(f"attach {quoted_text(str(fresh))} as published (storage_version 'v1.5.0')")
     try:
         warehouse.execute(f"create schema if not exists published.{quoted(schema)}")
         for name in names:
@@ -75,9 +74,9 @@ def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
 
 
 def _create_audience(warehouse: Warehouse, schema: str, name: str) -> None:
-    audience = name.removeprefix(AUDIENCE_PREFIX).replace("'", "''")
+    audience = quoted_text(name.removeprefix(AUDIENCE_PREFIX))
     warehouse.execute(
         f"create view published.{quoted(schema)}.{quoted(name)} as "  # noqa: S608 (a table's name)
         f"select canonical_profile_id from {quoted(schema)}.audience_memberships "
-        f"where audience_name = '{audience}'"
+        f"where audience_name = {audience}"
     )

@@ -78,6 +78,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quoted_text(text: str) -> str:
+    """A text literal of SQL, for statements of DuckDB that take no parameters there."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def duckdb_path(project: Project) -> Path:
     """The DuckDB file of the target.
 
@@ -181,8 +186,7 @@ def _create(path: Path) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     with duckdb.connect() as maker:
-        literal = str(path).replace("'", "''")
-        maker.execute(f"attach '{literal}' as created (storage_version 'v1.5.0')")
+        maker.execute(f"attach {quoted_text(str(path))} as created (storage_version 'v1.5.0')")
     return duckdb.connect(str(path))
 
 

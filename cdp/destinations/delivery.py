@@ -111,6 +111,16 @@ class Stop(Exception):  # noqa: N818
         self.outcome = outcome
 
 
+def unwritable(destination: str, what: str, help: str, state: str) -> Stop:
+    """A destination that cannot be written to; `what` quotes no row, `state` is the batch's."""
+    return Stop(
+        "destination-unwritable",
+        f"destination '{destination}' cannot be written to: {what}",
+        help,
+        Outcome(state, "unwritable", what),
+    )
+
+
 class Driver(Protocol):
     """How one kind of destination takes batches."""
 

@@ -65,7 +65,29 @@ class Dialect(Protocol):
         ...
 
 
-class Sqlite:
+class _Standard:
+    """What SQLite and PostgreSQL have in common."""
+
+    _types: Mapping[str, str]
+
+    def table(self, sync: str) -> str:
+        return quoted(sync)
+
+    def create(self, sync: str) -> str:
+        return f"create table if not exists {self.table(sync)} ({KEY} text primary key)"
+
+    def type_of(self, kind: str) -> str:
+        return "numeric" if kind.startswith("DECIMAL") else self._types.get(kind, "text")
+
+    def on_conflict(self, names: Sequence[str]) -> str:
+        changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in names)
+        return f"on conflict ({KEY}) do " + (f"update set {changes}" if names else "nothing")
+
+    def value(self, value: Any, kind: str) -> Any:
+        return as_json(value)
+
+
+class Sqlite(_Standard):
     """A file. Decimals become doubles there, beyond 15 digits rounded."""
 
     mark = "?"
@@ -86,21 +108,6 @@ class Sqlite:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         return sqlite3.connect(self._path, timeout=30)
 
-    def table(self, sync: str) -> str:
-        return quoted(sync)
-
-    def create(self, sync: str) -> str:
-        return f"create table if not exists {self.table(sync)} ({KEY} text primary key)"
-
-    def type_of(self, kind: str) -> str:
-        return "numeric" if kind.startswith("DECIMAL") else self._types.get(kind, "text")
-
-    def on_conflict(self, names: Sequence[str]) -> str:
-        return _excluded(names)
-
-    def value(self, value: Any, kind: str) -> Any:
-        return _as_json(value)
-
     def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         cursor.executemany(statement, rows)
 
@@ -112,7 +119,7 @@ class Sqlite:
         return type(error).__name__
 
 
-class Postgres:
+class Postgres(_Standard):
     """A schema that exists."""
 
     mark = "%s"
@@ -141,18 +148,6 @@ class Postgres:
     def table(self, sync: str) -> str:
         return f"{quoted(self._schema)}.{quoted(sync)}"
 
-    def create(self, sync: str) -> str:
-        return f"create table if not exists {self.table(sync)} ({KEY} text primary key)"
-
-    def type_of(self, kind: str) -> str:
-        return "numeric" if kind.startswith("DECIMAL") else self._types.get(kind, "text")
-
-    def on_conflict(self, names: Sequence[str]) -> str:
-        return _excluded(names)
-
-    def value(self, value: Any, kind: str) -> Any:
-        return _as_json(value)
-
     def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         from psycopg2.extras import execute_batch  # type: ignore[import-untyped,unused-ignore]
 
@@ -167,12 +162,7 @@ class Postgres:
         return f"{type(error).__name__} {code}" if code else type(error).__name__
 
 
-def _excluded(names: Sequence[str]) -> str:
-    changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in names)
-    return f"on conflict ({KEY}) do " + (f"update set {changes}" if names else "nothing")
-
-
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """Lists and structs are text in every dialect."""
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False)

@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from cdp.destinations.delivery import ACCEPTED, RETRY, Batch, Outcome, Refused, Stop
+from cdp.destinations.delivery import ACCEPTED, RETRY, Batch, Outcome, Refused, Stop, unwritable
 from cdp.destinations.places import LocalFolder, Place
 from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import Destination
-from cdp.warehouse import quoted
+from cdp.warehouse import quoted, quoted_text
 
 COPY_OPTIONS = {
     "csv": "format csv, header true",
@@ -86,12 +86,7 @@ class FileDriver:
         return [Outcome(ACCEPTED)] * len(batch.rows)
 
     def _stop(self, what: str, state: str) -> Stop:
-        return Stop(
-            "destination-unwritable",
-            f"destination '{self._name}' cannot be written to: {what}",
-            self._place.help,
-            Outcome(state, "unwritable", what),
-        )
+        return unwritable(self._name, what, self._place.help, state)
 
     def _write_changes(self, batch: Batch, path: Path) -> None:
         import duckdb
@@ -107,19 +102,15 @@ class FileDriver:
             shape = {"operation": "varchar", "key": "varchar"}
             if fields:
                 shape["fields"] = f"struct({fields})"
-            columns = ", ".join(f"{name}: {_text(kind)}" for name, kind in shape.items())
+            columns = ", ".join(f"{name}: {quoted_text(kind)}" for name, kind in shape.items())
             values = "".join(f", r.fields.{quoted(name)}" for name, _ in batch.columns)
             # Names and types come from the model's own columns, paths from code.
             connection.execute(
                 f"copy (select r.operation, r.key{values} "  # noqa: S608
-                f"from read_json({_text(str(rows))}, format = 'newline_delimited', "
+                f"from read_json({quoted_text(str(rows))}, format = 'newline_delimited', "
                 f"columns = {{{columns}}}) as r) "
-                f"to {_text(str(path))} ({COPY_OPTIONS[self._format]})"
+                f"to {quoted_text(str(path))} ({COPY_OPTIONS[self._format]})"
             )
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _copy_file(source: Path | None, target: Path) -> None:

@@ -26,6 +26,7 @@ from cdp.destinations.delivery import (
     OutgoingRow,
     Refused,
     Stop,
+    unwritable,
 )
 from cdp.destinations.dialects import not_installed
 from cdp.destinations.secrets import resolve_settings
@@ -145,12 +146,8 @@ class KafkaDriver:
             raise self._stop(error.args[0].name(), RETRY) from None
 
     def _stop(self, what: str, state: str) -> Stop:
-        return Stop(
-            "destination-unwritable",
-            f"destination '{self._name}' cannot be written to: {what}",
-            "check the brokers, the topic, and that the user may write to it",
-            Outcome(state, "unwritable", what),
-        )
+        help = "check the brokers, the topic, and that the user may write to it"
+        return unwritable(self._name, what, help, state)
 
 
 def configuration(settings: Mapping[str, Any], project_folder: Path) -> dict[str, Any]:

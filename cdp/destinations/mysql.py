@@ -8,13 +8,12 @@ there; the rows of a batch are one transaction all the same.
 
 from __future__ import annotations
 
-import json
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cdp.destinations.dialects import CONNECT_TIMEOUT_S, KEY, not_installed
+from cdp.destinations.dialects import CONNECT_TIMEOUT_S, KEY, as_json, not_installed
 from cdp.warehouse import quoted
 
 LONGEST_KEY = 512
@@ -99,12 +98,10 @@ class MySql:
         return "on duplicate key update " + ", ".join(changes or [f"{KEY} = {KEY}"])
 
     def value(self, value: Any, kind: str) -> Any:
-        if isinstance(value, (list, dict)):
-            return json.dumps(value, ensure_ascii=False)
         if kind == "TIMESTAMP" and isinstance(value, str):
             # Its times have neither a zone nor a letter between day and hour.
             return value.removesuffix("Z").replace("T", " ", 1)
-        return value
+        return as_json(value)
 
     def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         # The driver makes one statement of many rows out of it.

@@ -22,6 +22,7 @@ from cdp.destinations.delivery import (
     OutgoingRow,
     Refused,
     Stop,
+    unwritable,
 )
 from cdp.destinations.dialects import KEY, not_installed
 from cdp.destinations.secrets import resolve_settings
@@ -114,12 +115,10 @@ class RedisDriver:
     def _stop(self, error: Exception, state: str) -> Stop:
         # What the server says quotes commands, and those have the rows in them.
         what = type(error).__name__
-        return Stop(
-            "destination-unwritable",
-            f"destination '{self._name}' cannot be written to: {what}",
-            "check that the server is there, that its user may write, and that it has memory left",
-            Outcome(state, "unwritable", what),
+        help = (
+            "check that the server is there, that its user may write, and that it has memory left"
         )
+        return unwritable(self._name, what, help, state)
 
 
 def as_text(value: Any) -> str:

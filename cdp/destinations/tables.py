@@ -22,6 +22,7 @@ from cdp.destinations.delivery import (
     Outcome,
     Refused,
     Stop,
+    unwritable,
 )
 from cdp.destinations.dialects import KEY, Dialect, Postgres, Sqlite
 from cdp.destinations.secrets import resolve_settings
@@ -124,13 +125,8 @@ class TableDriver:
         return self._connection
 
     def _stop(self, error: Exception, state: str) -> Stop:
-        what = self._dialect.describe(error)
-        return Stop(
-            "destination-unwritable",
-            f"destination '{self._name}' cannot be written to: {what}",
-            "check that the database is there, and that its user may create and write tables",
-            Outcome(state, "unwritable", what),
-        )
+        help = "check that the database is there, and that its user may create and write tables"
+        return unwritable(self._name, self._dialect.describe(error), help, state)
 
 
 def _dialect(destination: Destination, project_folder: Path) -> Dialect:

@@ -18,7 +18,7 @@ import yaml
 
 from cdp.errors import RunError
 from cdp.project import Project
-from cdp.warehouse import Warehouse, duckdb_path, open_warehouse, quoted
+from cdp.warehouse import Warehouse, duckdb_path, open_warehouse, quoted, quoted_text
 
 LARGEST = 5
 SAMPLES = 20
@@ -107,8 +107,8 @@ def _write_profile(project: Project, folder: Path, source: Path) -> None:
 
 def _attach(warehouse: Warehouse, source: Path) -> None:
     """Under its own name, which the views in it name."""
-    literal = str(source).replace("'", "''")
-    warehouse.execute(f"attach if not exists '{literal}' as {quoted(source.stem)} (read_only)")
+    file = quoted_text(str(source))
+    warehouse.execute(f"attach if not exists {file} as {quoted(source.stem)} (read_only)")
 
 
 def _show(warehouse: Warehouse, catalog: str, schema: str, tables: list[str]) -> None:

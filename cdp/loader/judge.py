@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cdp.loader import validate
+from cdp.warehouse import quoted_text
 
 LONGEST_REJECTED_TEXT = 1_000
 
@@ -34,7 +35,7 @@ _KNOWN_OBJECTS = (
 
 
 def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join("'" + value.replace("'", "''") + "'" for value in values) + "]"
+    return "[" + ", ".join(map(quoted_text, values)) + "]"
 
 
 # Constants and trailing commas that DuckDB's reader takes and JSON has not, and NUL.

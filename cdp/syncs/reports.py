@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cdp.warehouse import quoted_text
+
 
 @dataclass(frozen=True)
 class View:
@@ -84,20 +86,16 @@ def _cases(code: str, outcome: str) -> tuple[str, str]:
     """SQL for the class of a reason, and for the advice; texts come from this module."""
     branches: list[tuple[str, str, str]] = []
     for one in REASON_CLASSES:
-        plain = ", ".join(_text(name) for name in one.codes if not name.endswith("%"))
+        plain = ", ".join(quoted_text(name) for name in one.codes if not name.endswith("%"))
         tests = [f"{code} in ({plain})"] if plain else []
-        tests += [f"{code} like {_text(name)}" for name in one.codes if name.endswith("%")]
+        tests += [f"{code} like {quoted_text(name)}" for name in one.codes if name.endswith("%")]
         branches.append((" or ".join(tests), one.name, one.advice))
     for name, reason_class, advice in _OTHERWISE:
-        branches.append((f"{outcome} = {_text(name)}", reason_class, advice))
+        branches.append((f"{outcome} = {quoted_text(name)}", reason_class, advice))
     branches.append((f"{outcome} = 'unknown'", _UNCERTAIN.name, _UNCERTAIN.advice))
-    by_class = " ".join(f"when {test} then {_text(name)}" for test, name, _ in branches)
-    by_advice = " ".join(f"when {test} then {_text(advice)}" for test, _, advice in branches)
+    by_class = " ".join(f"when {test} then {quoted_text(name)}" for test, name, _ in branches)
+    by_advice = " ".join(f"when {test} then {quoted_text(advice)}" for test, _, advice in branches)
     return f"case {by_class} end", f"case {by_advice} end"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _rows_sql(schema: str) -> str:

@@ -9,7 +9,7 @@ from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import Diff, desired_relation
 from cdp.syncs.spec import Sync
-from cdp.warehouse import Warehouse, quoted
+from cdp.warehouse import Warehouse, quoted, quoted_text
 
 
 def write_snapshot(
@@ -17,12 +17,11 @@ def write_snapshot(
 ) -> None:
     """Every valid row as `key` and the mapped fields, in the order of the keys."""
     fields = "".join(f", d.{quoted(name)}" for name, _ in diff.columns)
-    literal = "'" + str(path).replace("'", "''") + "'"
     # Names come from the built model, quoted; the path comes from code.
     warehouse.execute(
         f"copy (select cast(d.{KEY_COLUMN} as varchar) as key{fields} "  # noqa: S608
         f"from {desired_relation(project, sync)} as d where cast(d.{KEY_COLUMN} as varchar) in "
         "(select v.sync_key from cdp_desired as v where v.key_count = 1) order by key) "
-        f"to {literal} ({COPY_OPTIONS[file_format]})"
+        f"to {quoted_text(str(path))} ({COPY_OPTIONS[file_format]})"
     )
     path.chmod(0o600)

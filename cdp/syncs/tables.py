@@ -14,7 +14,7 @@ from typing import Any
 
 from cdp.project import Project
 from cdp.syncs.reports import VIEWS, View
-from cdp.warehouse import Warehouse, quoted
+from cdp.warehouse import Warehouse, quoted, quoted_text
 
 
 @dataclass(frozen=True)
@@ -273,8 +273,7 @@ def _column_comments(name: str, columns: Iterable[tuple[str, str]]) -> Iterator[
 
 
 def _comment(kind: str, name: str, text: str) -> str:
-    literal = "'" + text.replace("'", "''") + "'"
-    return f"comment on {kind} {name} is {literal}"
+    return f"comment on {kind} {name} is {quoted_text(text)}"
 
 
 def _layout_mark(schema: str) -> str:
