@@ -15,7 +15,8 @@ from sqlglot import exp
 
 from cdp.sql.model import COLUMN_TYPES, Column, Exposure, GeneratedModel, Import
 from cdp.syncs.check import Definitions
-from cdp.syncs.spec import PROFILE_KEY, Field, Sync
+from cdp.syncs.fields import Field
+from cdp.syncs.spec import PROFILE_KEY, Sync
 from cdp.yamlfile import Scalar
 
 FOLDER = "syncs"

@@ -20,7 +20,8 @@ from cdp.errors import Location
 from cdp.project import DIALECTS
 from cdp.sql.model import print_model
 from cdp.syncs.compile import compile_sync, compile_syncs
-from cdp.syncs.spec import Field, Guards, Origin, Sync
+from cdp.syncs.fields import Field
+from cdp.syncs.spec import Guards, Origin, Sync
 
 PLACE = Location(Path("customers.yml"))
 TRAITS = {

@@ -19,8 +19,9 @@ from cdp.clock import utc_now
 from cdp.errors import Location
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import changed_rows, compute_diff
+from cdp.syncs.fields import Field
 from cdp.syncs.plan import check_guards
-from cdp.syncs.spec import Field, Guards, Origin, Sync
+from cdp.syncs.spec import Guards, Origin, Sync
 from cdp.syncs.tables import ensure_tables
 from cdp.warehouse import Warehouse
 
