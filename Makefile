@@ -43,6 +43,10 @@ bench-graph: $(VENV)/.installed-dev ## Components of ten million edges beside sc
 bench-audiences: $(VENV)/.installed-dev ## A hundred audiences of 30 million events beside separate queries
 	$(BIN)/python -m bench.audiences
 
+bench-syncs: $(VENV)/.installed-dev ## A million rows to a local HTTP sink beside a bare loop; what changed in ten million
+	$(BIN)/python -m bench.syncs.send
+	$(BIN)/python -m bench.syncs.diff
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .venv-duckdb2 demo dist dbt_project/target dbt_project/logs
 
@@ -62,4 +66,4 @@ $(VENV)/.installed-slow: $(VENV)/.installed-dev
 	$(PIP_INSTALL) --constraint .ci/constraints.txt "duckdb==$(DUCKDB)" --editable ".[dev,spark]"
 	touch $@
 
-.PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph bench-audiences clean
+.PHONY: help demo test test-slow test-duckdb2 check compile bench bench-graph bench-audiences bench-syncs clean
