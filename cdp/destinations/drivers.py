@@ -37,6 +37,10 @@ def open_driver(
         from cdp.destinations.kafka import KafkaDriver
 
         return KafkaDriver(destination, project_folder)
+    if driver == "mail":
+        from cdp.destinations.mail import MailDriver
+
+        return MailDriver(destination, project_folder)
     from cdp.destinations.files import FileDriver
 
     return FileDriver(destination, project_folder)

@@ -34,6 +34,7 @@ _HOLDS = {
     ("redis", "hash"): "a hash for each row",
     ("redis", "set"): "a set for each sync",
     ("stream", ""): "messages",
+    ("mail", ""): "alerts",
 }
 """What a destination without objects holds, by its driver and, where that matters, the kind."""
 
@@ -127,6 +128,13 @@ def _objects(manifest: Manifest, http: Http) -> list[str]:
 
 def _written(manifest: Manifest) -> list[str]:
     """What is written where no objects say it, with a sync as an example."""
+    if not manifest.takes_syncs:
+        lines = [
+            "alert:",
+            "  max_rejected_ratio: 0.05",
+            f"  notify: {{destination: {manifest.name}}}",
+        ]
+        return [_with_example("What is sent", lines, manifest)]
     lines = [
         f"name: vip_customers_to_{manifest.name}",
         "description: The best customers.",
@@ -136,9 +144,13 @@ def _written(manifest: Manifest) -> list[str]:
         "  email: {identifier: email}",
         "  lifetime_value: {trait: lifetime_value}",
     ]
-    example = "\n".join(lines)
+    return [_with_example("What is written", lines, manifest)]
+
+
+def _with_example(title: str, example: list[str], manifest: Manifest) -> str:
     notes = "".join(f"- {note.strip()}\n" for note in manifest.notes)
-    return [f"## What is written\n\n```yaml\n{example}\n```\n\n{notes}"]
+    text = "\n".join(example)
+    return f"## {title}\n\n```yaml\n{text}\n```\n\n{notes}"
 
 
 def _source(key: str) -> str:

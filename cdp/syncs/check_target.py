@@ -12,6 +12,7 @@ from cdp.destinations.manifest import Manifest, Object, load_manifests
 from cdp.destinations.manifest.settings import Setting
 from cdp.destinations.spec import Destination
 from cdp.errors import Problems, suggest
+from cdp.syncs.limits import Alert
 from cdp.syncs.spec import Option, Sync
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -33,6 +34,16 @@ def check_target(sync: Sync, destination: Destination, problems: Problems) -> No
     """Adds a problem for the object, each option, the key, each field, `mode` and `on_leave`."""
     manifest = load_manifests().get(destination.type)
     if manifest is None:
+        return
+    if not manifest.takes_syncs:
+        problems.add(
+            "alerts-only",
+            f"sync '{sync.name}' writes to destination '{destination.name}', and "
+            f"{manifest.title} takes alerts only",
+            sync.destination_location,
+            "name another destination; this one can be told of alerts: "
+            f"'alert: {{notify: {{destination: {destination.name}}}}}'",
+        )
         return
     found = _check_object(sync, manifest, problems)
     if found is not None or manifest.http is None:
@@ -193,6 +204,9 @@ def check_notified(sync: Sync, destination: Destination, problems: Problems) -> 
     manifest = load_manifests().get(destination.type)
     if manifest is None or sync.alert is None:
         return
+    if not manifest.takes_syncs:
+        _check_nothing_more(sync, sync.alert, manifest, problems)
+        return
     found = manifest.object("")
     if manifest.http is None or found is None or not takes_text(found):
         problems.add(
@@ -200,7 +214,7 @@ def check_notified(sync: Sync, destination: Destination, problems: Problems) -> 
             f"the alert of sync '{sync.name}' tells destination '{destination.name}', and "
             f"{manifest.title} takes no messages",
             sync.alert.notify_location,
-            "name a destination of type slack or webhook",
+            "name a destination of type slack, email or webhook",
         )
         return
     given = {"text", *(name for name, _ in sync.alert.notify_fields)}
@@ -213,6 +227,17 @@ def check_notified(sync: Sync, destination: Destination, problems: Problems) -> 
                 sync.alert.notify_location,
                 f"add 'fields: {{{rule.name}: ...}}' beside the destination",
             )
+
+
+def _check_nothing_more(sync: Sync, alert: Alert, manifest: Manifest, problems: Problems) -> None:
+    for name, _ in alert.notify_fields:
+        problems.add(
+            "unknown-field",
+            f"the alert of sync '{sync.name}' has a field '{name}', which {manifest.title} does "
+            "not have",
+            alert.notify_location,
+            f"leave out '{name}'",
+        )
 
 
 def takes_text(found: Object) -> bool:

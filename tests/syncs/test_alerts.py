@@ -20,6 +20,8 @@ from .test_reports import refuse
 
 OPS = """\
   - {name: ops, type: webhook, live_on: [dev], settings: {url: env:OPS_URL}}
+  - {name: mail, type: email, live_on: [dev],
+     settings: {host: localhost, from: a@b.example, to: c@d.example}}
   - {name: chat, type: slack, live_on: [dev], settings: {bot_token: env:HOOK_TOKEN}}
 """
 LIMITS = "max_rejected_ratio: 0.2, max_hours_without_success: 24, max_size_change_ratio: 0.5"
@@ -160,13 +162,19 @@ error[cannot-notify]: the alert of sync 'customers' tells destination 'lines', a
 files takes no messages
   --> {place}
    5 | alert: {notify: {destination: lines}}
-help: name a destination of type slack or webhook""",
+help: name a destination of type slack, email or webhook""",
     "{destination: nobody}": """\
 error[unknown-destination]: the alert of sync 'customers' tells destination 'nobody', which is not \
 defined
   --> {place}
    5 | alert: {notify: {destination: nobody}}
-help: one of 'chat', 'columns', 'hook', 'lines', 'ops', 'table', 'whole'""",
+help: one of 'chat', 'columns', 'hook', 'lines', 'mail', 'ops', 'table', 'whole'""",
+    "{destination: mail, fields: {channel: x}}": """\
+error[unknown-field]: the alert of sync 'customers' has a field 'channel', which E-mail does not \
+have
+  --> {place}
+   5 | alert: {notify: {destination: mail, fields: {channel: x}}}
+help: leave out 'channel'""",
     "{destination: chat}": """\
 error[missing-field]: the alert of sync 'customers' has no field 'channel', which Messages need
   --> {place}
@@ -182,3 +190,21 @@ def test_who_cannot_be_told_is_explained(shop: Shop, ops: Server, told: str) -> 
         _ = shop.catalogue
     place = f"{shop.folder}/definitions/syncs/customers.yml:5:31"
     assert str(caught.value) == NOT_TOLD[told].replace("{place}", place)
+
+
+def test_a_sync_to_where_only_alerts_go_is_refused(shop: Shop, ops: Server) -> None:
+    path = shop.folder / "definitions" / "syncs" / "customers.yml"
+    path.write_text(path.read_text().replace("destination: hook", "destination: mail", 1))
+    with pytest.raises(DefinitionError) as caught:
+        _ = shop.catalogue
+    line = next(
+        number
+        for number, text in enumerate(path.read_text().splitlines(), 1)
+        if text == "destination: mail"
+    )
+    assert str(caught.value) == (
+        "error[alerts-only]: sync 'customers' writes to destination 'mail', and E-mail takes "
+        f"alerts only\n  --> {path}:{line}:14\n{line:>4} | destination: mail\n"
+        "help: name another destination; this one can be told of alerts: "
+        "'alert: {notify: {destination: mail}}'"
+    )

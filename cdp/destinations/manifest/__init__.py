@@ -40,6 +40,7 @@ VARIANTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bucket": ("store", ("s3", "gcs")),
     "redis": ("shape", ("hash", "set")),
     "stream": ("system", ("kafka",)),
+    "mail": ("protocol", ("smtp",)),
 }
 """The drivers that are code, each with the key that says which kind of it, and the kinds."""
 DRIVERS = ("http", *VARIANTS)
@@ -89,6 +90,11 @@ class Manifest:
         if not name and len(self.http.objects) == 1:
             return next(iter(self.http.objects.values()))
         return self.http.objects.get(name)
+
+    @property
+    def takes_syncs(self) -> bool:
+        """Whether rows can be kept there; if not, it takes alerts only."""
+        return self.driver != "mail"
 
     def is_idempotent(self, name: str = "") -> bool:
         """Whether a batch of an object whose answer was lost may be sent again."""
