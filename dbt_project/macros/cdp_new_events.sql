@@ -38,20 +38,16 @@
     where former.definition_hash <> '{{ definition_hash }}'
 {%- endmacro -%}
 
-{%- macro cdp_is_new_load(definition_hash) -%}
-    load_id not in (
-        select distinct done.load_id
-        from {{ this }} as done
-        where done.definition_hash = '{{ definition_hash }}'
-    )
-{%- endmacro -%}
-
 {#- The loads that this model has not processed, to be met in a semi join: engines then read no
     row of another load. -#}
 {%- macro cdp_new_loads(events, definition_hash) -%}
     select arrived.load_id
     from (select distinct load_id from {{ events }}) as arrived
-    where arrived.{{ cdp.cdp_is_new_load(definition_hash) }}
+    where arrived.load_id not in (
+        select distinct done.load_id
+        from {{ this }} as done
+        where done.definition_hash = '{{ definition_hash }}'
+    )
 {%- endmacro -%}
 
 {#- The same for tables whose rows carry the identifier that owns the event: where a value was

@@ -127,6 +127,22 @@
     {%- do cdp.cdp_run_script(statements) -%}
 {%- endmacro -%}
 
+{#- A table that a materialisation made takes the place of the one that was there, if any. -#}
+{%- macro cdp_put_in_place(made, relation, existing) -%}
+    {%- if existing is not none -%}
+        {%- do adapter.drop_relation(existing) -%}
+    {%- endif -%}
+    {%- do adapter.rename_relation(made, relation) -%}
+{%- endmacro -%}
+
+{#- The main statement of a materialisation that makes its table anew. -#}
+{%- macro cdp_make_anew(relation, existing, sql) -%}
+    {%- set made = make_intermediate_relation(relation) -%}
+    {%- do adapter.drop_relation(made) -%}
+    {%- call statement('main') -%} create table {{ made }} as {{ sql }} {%- endcall -%}
+    {%- do cdp.cdp_put_in_place(made, relation, existing) -%}
+{%- endmacro -%}
+
 {#- Edges between representatives. Only nodes that are not their own are looked up. The loops
     go by a difference: as `a <> b` DuckDB takes the condition for a join. Where there are fewer
     edges than nodes they are mostly trees, in which no edge comes to be there twice: repetitions
@@ -304,10 +320,7 @@
         {%- do get_assert_columns_equivalent('select * from ' ~ result) -%}
     {%- endif -%}
     {%- call noop_statement('main', 'OK', 'CREATE TABLE') -%} {%- endcall -%}
-    {%- if existing is not none -%}
-        {%- do adapter.drop_relation(existing) -%}
-    {%- endif -%}
-    {%- do adapter.rename_relation(result, target_relation) -%}
+    {%- do cdp_put_in_place(result, target_relation, existing) -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do persist_docs(target_relation, model) -%}

@@ -512,13 +512,7 @@
     {%- if standing.follows -%}
         {%- call statement('main') -%} insert into {{ target_relation }} {{ decisions }} {%- endcall -%}
     {%- else -%}
-        {%- set result = make_intermediate_relation(target_relation) -%}
-        {%- do adapter.drop_relation(result) -%}
-        {%- call statement('main') -%} create table {{ result }} as {{ decisions }} {%- endcall -%}
-        {%- if existing is not none -%}
-            {%- do adapter.drop_relation(existing) -%}
-        {%- endif -%}
-        {%- do adapter.rename_relation(result, target_relation) -%}
+        {%- do cdp_make_anew(target_relation, existing, decisions) -%}
     {%- endif -%}
     {%- do cdp_drop_tables(work.values()) -%}
 

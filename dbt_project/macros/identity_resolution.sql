@@ -85,10 +85,6 @@
     {{ return(cdp.cdp_standing(upstreams).follows) }}
 {%- endmacro -%}
 
-{%- macro cdp_resolution(upstreams) -%}
-    {{ return(cdp.cdp_standing(upstreams).resolution) }}
-{%- endmacro -%}
-
 {#- The last resolution that this table has followed. -#}
 {%- macro cdp_followed() -%}
     {%- set done = cdp.cdp_progress_of(this.identifier) -%}
@@ -135,7 +131,7 @@
 {#- The events of the loads that the extraction has not processed, with the resolution that
     they are part of. -#}
 {%- macro cdp_new_evidence(events, definition_hash) -%}
-    select evidence.*, cast({{ cdp.cdp_resolution([]) }} as bigint) as resolution
+    select evidence.*, cast({{ cdp.cdp_standing([]).resolution }} as bigint) as resolution
     from ({{ cdp.cdp_new_events(events, definition_hash) }}) as evidence
 {%- endmacro -%}
 
@@ -209,7 +205,7 @@
 {%- endmacro -%}
 
 {#- The events that such identifiers stand on. -#}
-{%- macro cdp_standing_on(looked_at) -%}
+{%- macro cdp_events_under(looked_at) -%}
     select
         looked_at.identifier_id,
         looked_at.identifier_type,
@@ -224,7 +220,7 @@
 {#- The identifiers whose edges may have changed since this table last followed: written anew,
     all that stood on an event with a value that became shared or ceased to be, and what is
     linked with one that was written. -#}
-{%- macro cdp_standing_anew() -%}
+{%- macro cdp_joined_anew() -%}
     select nodes.identifier_id
     from {{ ref('int_identity__nodes') }} as nodes
     where nodes.resolution > {{ cdp_followed() }}
@@ -331,7 +327,6 @@
     {%- set target_relation = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
     {%- set found = cdp_work_table(this, 'found') -%}
-    {%- set result = make_intermediate_relation(target_relation) -%}
     {%- set standing = cdp_standing(upstreams) -%}
     {%- set resolution = standing.resolution -%}
     {%- set follows = standing.follows -%}
@@ -363,12 +358,7 @@
         {%- endcall -%}
         {%- call statement('main') -%} insert into {{ target_relation }} {{ components }} {%- endcall -%}
     {%- else -%}
-        {%- do adapter.drop_relation(result) -%}
-        {%- call statement('main') -%} create table {{ result }} as {{ components }} {%- endcall -%}
-        {%- if existing is not none -%}
-            {%- do adapter.drop_relation(existing) -%}
-        {%- endif -%}
-        {%- do adapter.rename_relation(result, target_relation) -%}
+        {%- do cdp_make_anew(target_relation, existing, components) -%}
     {%- endif -%}
     {%- do cdp_drop_tables([found]) -%}
 

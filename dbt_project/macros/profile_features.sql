@@ -151,13 +151,7 @@
         {%- endcall -%}
         {%- do cdp.cdp_drop_tables([anew]) -%}
     {%- else -%}
-        {%- set result = make_intermediate_relation(target_relation) -%}
-        {%- do adapter.drop_relation(result) -%}
-        {%- call statement('main') -%} create table {{ result }} as {{ sql }} {%- endcall -%}
-        {%- if existing is not none -%}
-            {%- do adapter.drop_relation(existing) -%}
-        {%- endif -%}
-        {%- do adapter.rename_relation(result, target_relation) -%}
+        {%- do cdp.cdp_make_anew(target_relation, existing, sql) -%}
     {%- endif -%}
     {%- call statement() -%}
         insert into {{ ref('int_features__progress') }}

@@ -5,11 +5,10 @@
 {{ config(
     materialized='identity_components',
     schema='internal',
-    pre_hook="{{ cdp_note_touched(
-        ['int_identity__nodes', 'int_identity__edges'], cdp_connected_anew()) }}",
+    pre_hook="{{ cdp_note_touched(" ~ upstreams ~ ", cdp_connected_anew()) }}",
     post_hook=[
-        "{{ cdp_forget_gone(['int_identity__nodes', 'int_identity__edges']) }}",
-        "{{ cdp_note_progress(['int_identity__nodes', 'int_identity__edges']) }}",
+        "{{ cdp_forget_gone(" ~ upstreams ~ ") }}",
+        "{{ cdp_note_progress(" ~ upstreams ~ ") }}",
         "{{ cdp_drop_touched() }}",
     ]
 ) }}

@@ -10,10 +10,10 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook=[
-        "{{ cdp_forget_all(['int_identity__components']) }}",
-        "{{ cdp_forget_resolved_anew(['int_identity__components']) }}",
+        "{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+        "{{ cdp_forget_resolved_anew(" ~ upstreams ~ ") }}",
     ],
-    post_hook="{{ cdp_note_progress(['int_identity__components']) }}"
+    post_hook="{{ cdp_note_progress(" ~ upstreams ~ ") }}"
 ) }}
 {%- set standing = cdp_standing(upstreams) %}
 

@@ -7,13 +7,12 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook=[
-        "{{ cdp_forget_all(['int_identity__nodes', 'int_identity__shared']) }}",
-        "{{ cdp_note_touched(
-            ['int_identity__nodes', 'int_identity__shared'], cdp_standing_anew()) }}",
-        "{{ cdp_forget_touched_edges(['int_identity__nodes', 'int_identity__shared']) }}",
+        "{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+        "{{ cdp_note_touched(" ~ upstreams ~ ", cdp_joined_anew()) }}",
+        "{{ cdp_forget_touched_edges(" ~ upstreams ~ ") }}",
     ],
     post_hook=[
-        "{{ cdp_note_progress(['int_identity__nodes', 'int_identity__shared']) }}",
+        "{{ cdp_note_progress(" ~ upstreams ~ ") }}",
         "{{ cdp_drop_touched() }}",
     ]
 ) }}

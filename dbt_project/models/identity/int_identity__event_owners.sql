@@ -4,7 +4,7 @@
 
 with
 
-sightings as {{ cdp_not_materialized() }} (
+sightings as (
     select * from {{ ref('int_identity__sightings') }}
 )
 

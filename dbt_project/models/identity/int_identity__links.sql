@@ -4,7 +4,7 @@
 
 with
 
-event_identifiers as {{ cdp_not_materialized() }} (
+event_identifiers as (
     select * from {{ ref('int_identity__event_identifiers') }}
     where dropped_reason = 'link'
 ),
@@ -16,7 +16,12 @@ overrides as (
         and is_active
 ),
 
-nodes as {{ cdp_not_materialized() }} (
+source_nodes as (
+    select * from {{ ref('int_identity__nodes') }}
+    where evidence_count > 0
+),
+
+target_nodes as (
     select * from {{ ref('int_identity__nodes') }}
     where evidence_count > 0
 ),
@@ -48,13 +53,13 @@ select
     pairs.source_id,
     pairs.target_id,
     greatest(
-        coalesce(pairs.linked_at, one.first_seen_at),
-        one.first_seen_at,
-        other.first_seen_at
+        coalesce(pairs.linked_at, source_nodes.first_seen_at),
+        source_nodes.first_seen_at,
+        target_nodes.first_seen_at
     ) as occurred_at
 from pairs
-inner join nodes as one on pairs.source_id = one.identifier_id
-inner join nodes as other on pairs.target_id = other.identifier_id
+inner join source_nodes on pairs.source_id = source_nodes.identifier_id
+inner join target_nodes on pairs.target_id = target_nodes.identifier_id
 where
     pairs.source_id not in (select shared.identifier_id from shared)
     and pairs.target_id not in (select shared.identifier_id from shared)

@@ -8,12 +8,11 @@
     unique_key='identifier_id',
     on_schema_change='fail',
     pre_hook=[
-        "{{ cdp_forget_all(['int_identity__event_identifiers', 'int_identity__overrides']) }}",
-        "{{ cdp_note_touched(
-            ['int_identity__event_identifiers', 'int_identity__overrides'], cdp_sighted_anew()) }}",
+        "{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+        "{{ cdp_note_touched(" ~ upstreams ~ ", cdp_sighted_anew()) }}",
     ],
     post_hook=[
-        "{{ cdp_note_progress(['int_identity__event_identifiers', 'int_identity__overrides']) }}",
+        "{{ cdp_note_progress(" ~ upstreams ~ ") }}",
         "{{ cdp_drop_touched() }}",
     ]
 ) }}

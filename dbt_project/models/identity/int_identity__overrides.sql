@@ -7,8 +7,8 @@
     incremental_strategy='delete+insert',
     unique_key='override_id',
     on_schema_change='fail',
-    pre_hook="{{ cdp_forget_all(['int_identity__event_identifiers']) }}",
-    post_hook="{{ cdp_note_progress(['int_identity__event_identifiers']) }}"
+    pre_hook="{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+    post_hook="{{ cdp_note_progress(" ~ upstreams ~ ") }}"
 ) }}
 -- depends_on: {{ ref('int_identity__event_identifiers') }}
 {%- set standing = cdp_standing(upstreams) %}

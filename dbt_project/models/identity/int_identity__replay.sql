@@ -7,8 +7,8 @@
 {{ config(
     materialized='identity_replay',
     schema='internal',
-    pre_hook="{{ cdp_forget_resolved_anew(['int_identity__components', 'int_identity__contested']) }}",
-    post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested']) }}"
+    pre_hook="{{ cdp_forget_resolved_anew(" ~ upstreams ~ ") }}",
+    post_hook="{{ cdp_note_progress(" ~ upstreams ~ ") }}"
 ) }}
 {%- set standing = cdp_standing(upstreams) %}
 -- depends_on: {{ ref('int_identity__overrides') }} {{ ref('int_identity__evidence') }}
@@ -22,11 +22,11 @@ contested as (
     {%- endif %}
 ),
 
-components as {{ cdp_not_materialized() }} (
+components as (
     select * from {{ ref('int_identity__components') }}
 ),
 
-sightings as {{ cdp_not_materialized() }} (
+sightings as (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
@@ -34,7 +34,7 @@ links as (
     select * from {{ ref('int_identity__links') }}
 ),
 
-nodes as {{ cdp_not_materialized() }} (
+nodes as (
     select * from {{ ref('int_identity__nodes') }}
 ),
 

@@ -9,10 +9,10 @@
     incremental_strategy='append',
     on_schema_change='fail',
     pre_hook=[
-        "{{ cdp_forget_all(['int_identity__components', 'int_identity__contested', 'int_identity__replay']) }}",
-        "{{ cdp_forget_resolved_anew(['int_identity__components', 'int_identity__contested', 'int_identity__replay']) }}",
+        "{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+        "{{ cdp_forget_resolved_anew(" ~ upstreams ~ ") }}",
     ],
-    post_hook="{{ cdp_note_progress(['int_identity__components', 'int_identity__contested', 'int_identity__replay']) }}"
+    post_hook="{{ cdp_note_progress(" ~ upstreams ~ ") }}"
 ) }}
 {%- set standing = cdp_standing(upstreams) %}
 
@@ -39,7 +39,7 @@ replay as (
     select * from {{ ref('int_identity__replay') }}
 ),
 
-event_owners as {{ cdp_not_materialized() }} (
+event_owners as (
     select * from {{ ref('int_identity__event_owners') }}
 ),
 

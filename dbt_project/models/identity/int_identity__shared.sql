@@ -8,14 +8,13 @@
     unique_key='identifier_id',
     on_schema_change='fail',
     pre_hook=[
-        "{{ cdp_forget_all(['int_identity__nodes']) }}",
-        "{{ cdp_note_touched(['int_identity__nodes'], cdp_may_be_shared(cdp_followed())) }}",
-        "{{ cdp_note_touched(
-            ['int_identity__nodes'], cdp_standing_on(cdp_touched()), 'standing') }}",
+        "{{ cdp_forget_all(" ~ upstreams ~ ") }}",
+        "{{ cdp_note_touched(" ~ upstreams ~ ", cdp_may_be_shared(cdp_followed())) }}",
+        "{{ cdp_note_touched(" ~ upstreams ~ ", cdp_events_under(cdp_touched()), 'events') }}",
     ],
     post_hook=[
-        "{{ cdp_note_progress(['int_identity__nodes']) }}",
-        "{{ cdp_drop_touched('standing') }}",
+        "{{ cdp_note_progress(" ~ upstreams ~ ") }}",
+        "{{ cdp_drop_touched('events') }}",
         "{{ cdp_drop_touched() }}",
     ]
 ) }}
@@ -24,7 +23,7 @@
 
 with
 
-sightings as {{ cdp_not_materialized() }} (
+sightings as (
     select * from {{ ref('int_identity__sightings') }}
 ),
 
@@ -36,24 +35,24 @@ looked_at as (
     {%- endif %}
 ),
 
-standing_on as (
+events_under as (
     {%- if standing.follows %}
-    select * from {{ cdp_touched('standing') }}
+    select * from {{ cdp_touched('events') }}
     {%- else %}
-    {{ cdp_standing_on('looked_at') }}
+    {{ cdp_events_under('looked_at') }}
     {%- endif %}
 ),
 
 together as (
     select distinct
-        standing_on.identifier_id,
-        standing_on.identifier_type,
-        standing_on.shared_more_than,
+        events_under.identifier_id,
+        events_under.identifier_type,
+        events_under.shared_more_than,
         others.identifier_id as other_id
     from sightings as others
-    inner join standing_on
-        on others.event_id = standing_on.event_id
-        and others.identifier_type = standing_on.shared_with
+    inner join events_under
+        on others.event_id = events_under.event_id
+        and others.identifier_type = events_under.shared_with
 ),
 
 counted as (
