@@ -26,7 +26,7 @@ LAYERS: dict[str, float] = {
     "identity.normalize": 2, "records.spec": 2, "records.check": 2.5,
     "destinations.template": 2, "destinations.filters": 2, "destinations.normalize": 2,
     "destinations.manifest": 2, "destinations.spec": 2,
-    "syncs.spec": 2, "syncs.fields": 2, "syncs.limits": 2,
+    "syncs.spec": 2, "syncs.origin": 2, "syncs.fields": 2, "syncs.limits": 2,
     "traits.check": 2.5, "audiences.check": 2.5,
     "entities.check": 2.5,
     "syncs.check": 2.5, "syncs.check_target": 2.5, "audiences.references": 2.5, "support": 2.5,

@@ -7,17 +7,13 @@ from typing import Any, Protocol
 
 from cdp.errors import Location, Problems, suggest
 from cdp.syncs.check_target import check_notified, check_target
-from cdp.syncs.spec import PROFILE_KEY, Sync
+from cdp.syncs.fields import Field
+from cdp.syncs.origin import ACCOUNT
+from cdp.syncs.spec import Sync
 
-PROFILE_COLUMNS = {
-    PROFILE_KEY: "string",
-    "is_anonymous": "boolean",
-    "first_seen_at": "timestamp",
-    "last_seen_at": "timestamp",
-    "event_count": "integer",
-    "identifier_count": "integer",
-    "user_id": "string",
-    "email": "string",
+_SOURCES = {
+    "profile": "an audience or 'profiles: true'",
+    "account": f"'entities: {ACCOUNT}'",
 }
 
 
@@ -31,6 +27,8 @@ class Definitions(Protocol):
     @property
     def audiences(self) -> Mapping[str, Any]: ...
     @property
+    def entities(self) -> Mapping[str, Any]: ...
+    @property
     def destinations(self) -> Mapping[str, Any]: ...
     @property
     def syncs(self) -> Mapping[str, Sync]: ...
@@ -43,14 +41,7 @@ def check_syncs(catalogue: Definitions, problems: Problems) -> None:
 
 
 def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
-    origin = sync.origin
-    if origin.kind == "audience" and origin.name and origin.name not in catalogue.audiences:
-        problems.add(
-            "unknown-audience",
-            f"sync '{sync.name}' sends audience '{origin.name}', which is not defined",
-            origin.location,
-            suggest(origin.name, catalogue.audiences),
-        )
+    _check_origin(sync, catalogue, problems)
     if sync.destination and sync.destination not in catalogue.destinations:
         problems.add(
             "unknown-destination",
@@ -62,20 +53,8 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
         check_target(sync, catalogue.destinations[sync.destination], problems)
     _check_alert(sync, catalogue, problems)
     for field in sync.fields:
-        if field.kind == "trait" and field.value and field.value not in catalogue.traits:
-            problems.add(
-                "unknown-trait",
-                f"sync '{sync.name}' uses trait '{field.value}', which is not defined",
-                field.location,
-                suggest(str(field.value), catalogue.traits),
-            )
-        elif field.kind == "trait" and catalogue.traits[str(field.value)].level != "profile":
-            problems.add(
-                "wrong-level",
-                f"sync '{sync.name}' uses trait '{field.value}', which is of accounts",
-                field.location,
-                "use a trait of profiles, or a sync of the model 'account_computed_traits'",
-            )
+        if field.kind == "trait" and field.value:
+            _check_trait(sync, field, catalogue, problems)
         if field.strategy == "all" and field.name != sync.key:
             problems.add(
                 "all-needs-key",
@@ -89,6 +68,50 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
             _check_identifier(sync, str(field.value), field.location, catalogue, problems)
         if field.kind == "column" and field.value:
             _check_column(sync, str(field.value), field.location, problems)
+
+
+def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
+    origin = sync.origin
+    if origin.kind == "audience" and origin.name and origin.name not in catalogue.audiences:
+        problems.add(
+            "unknown-audience",
+            f"sync '{sync.name}' sends audience '{origin.name}', which is not defined",
+            origin.location,
+            suggest(origin.name, catalogue.audiences),
+        )
+    known = [ACCOUNT, *catalogue.entities]
+    if origin.kind == "entities" and origin.name and origin.name not in known:
+        problems.add(
+            "unknown-entity",
+            f"sync '{sync.name}' sends entity '{origin.name}', which is not defined",
+            origin.location,
+            suggest(origin.name, known),
+        )
+
+
+def _check_trait(sync: Sync, field: Field, catalogue: Definitions, problems: Problems) -> None:
+    trait = catalogue.traits.get(str(field.value))
+    if trait is None:
+        problems.add(
+            "unknown-trait",
+            f"sync '{sync.name}' uses trait '{field.value}', which is not defined",
+            field.location,
+            suggest(str(field.value), catalogue.traits),
+        )
+    elif trait.level != sync.origin.level:
+        problems.add(
+            "wrong-level",
+            f"sync '{sync.name}' uses trait '{field.value}', which is of {trait.level}s, "
+            f"and {_is_not(sync)}",
+            field.location,
+            f"use a trait of {sync.origin.level}s, or another source: " + _SOURCES[trait.level]
+            if sync.origin.level
+            else f"leave it out: {sync.origin.shown} has no traits, only columns",
+        )
+
+
+def _is_not(sync: Sync) -> str:
+    return f"{sync.origin.shown} {'is' if sync.origin.name else 'are'} not"
 
 
 def _check_alert(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
@@ -107,6 +130,15 @@ def _check_alert(sync: Sync, catalogue: Definitions, problems: Problems) -> None
 def _check_identifier(
     sync: Sync, name: str, location: Location, catalogue: Definitions, problems: Problems
 ) -> None:
+    if sync.origin.level != "profile":
+        problems.add(
+            "wrong-level",
+            f"sync '{sync.name}' uses identifier '{name}', which is of profiles, and "
+            f"{_is_not(sync)}",
+            location,
+            "leave it out, or sync a model that says which member's it is",
+        )
+        return
     known = [one.name for one in catalogue.identity.types]
     if name not in known:
         problems.add(
@@ -118,16 +150,12 @@ def _check_identifier(
 
 
 def _check_column(sync: Sync, column: str, location: Location, problems: Problems) -> None:
-    if sync.origin.kind == "model":
-        return
-    known = PROFILE_COLUMNS if sync.origin.kind == "profiles" else {PROFILE_KEY: "string"}
-    if column not in known:
+    known = sync.origin.columns
+    if known is not None and column not in known:
+        has = "does not have" if sync.origin.name else "do not have"
         problems.add(
             "unknown-column",
-            f"sync '{sync.name}' maps column '{column}', which "
-            f"{sync.origin.kind} '{sync.origin.name}' does not have"
-            if sync.origin.name
-            else f"sync '{sync.name}' maps column '{column}', which profiles do not have",
+            f"sync '{sync.name}' maps column '{column}', which {sync.origin.shown} {has}",
             location,
             suggest(column, known),
         )

@@ -16,13 +16,18 @@ from sqlglot import exp
 from cdp.sql.model import COLUMN_TYPES, Column, Exposure, GeneratedModel, Import
 from cdp.syncs.check import Definitions
 from cdp.syncs.fields import Field
-from cdp.syncs.spec import PROFILE_KEY, Sync
+from cdp.syncs.origin import PROFILE_KEY
+from cdp.syncs.spec import Sync
 from cdp.yamlfile import Scalar
 
 FOLDER = "syncs"
 KEY_COLUMN = "sync_key"
 IDENTIFIERS = "user_identifiers"
-TRAITS = "computed_traits"
+TRAITS = {
+    "profile": ("computed_traits", PROFILE_KEY),
+    "account": ("account_computed_traits", "account_id"),
+}
+"""The table with the traits of each level, and its key."""
 _ROWS = "source_rows"
 
 
@@ -37,12 +42,12 @@ def compile_syncs(catalogue: Definitions) -> tuple[list[GeneratedModel], list[Ex
 
 def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
     """The model with the desired state of one sync."""
-    origin = _origin_model(sync)
+    origin = sync.origin.model
     imports = [Import.ref(origin)]
     if any(field.kind == "identifier" for field in sync.fields) and origin != IDENTIFIERS:
         imports.append(Import.ref(IDENTIFIERS))
-    if any(field.kind == "trait" for field in sync.fields) and origin != TRAITS:
-        imports.append(Import.ref(TRAITS))
+    if any(field.kind == "trait" for field in sync.fields) and origin != _traits(sync)[0]:
+        imports.append(Import.ref(_traits(sync)[0]))
     return GeneratedModel(
         name=sync.model_name,
         folder=FOLDER,
@@ -78,12 +83,6 @@ def _exposure(sync: Sync, catalogue: Definitions) -> Exposure:
     )
 
 
-def _origin_model(sync: Sync) -> str:
-    if sync.origin.kind == "audience":
-        return f"audience__{sync.origin.name}"
-    return sync.origin.name if sync.origin.kind == "model" else "profiles"
-
-
 def _column_type(field: Field, catalogue: Definitions) -> str:
     if field.kind == "column":
         return field.type
@@ -112,36 +111,38 @@ def _describe(field: Field) -> str:
 def _body(sync: Sync, dialect: str) -> exp.Select:
     query = exp.select(
         exp.alias_(_key(sync, dialect), KEY_COLUMN),
-        *(exp.alias_(_value(field, dialect), field.name) for field in sync.fields),
-    ).from_(exp.to_table(_origin_model(sync)).as_(_ROWS))
+        *(exp.alias_(_value(field, sync, dialect), field.name) for field in sync.fields),
+    ).from_(exp.to_table(sync.origin.model).as_(_ROWS))
     for name, identifier, strategy in _identifier_joins(sync):
         if strategy == "all":
             query = query.with_(name, as_=_identifiers(identifier))
-            query = _joined(query, name, "inner")
+            query = _joined(query, name, join_type="inner")
         else:
             query = query.with_(name, as_=_one_identifier(identifier, strategy))
             query = _joined(query, name)
     if any(field.kind == "trait" for field in sync.fields):
-        query = _joined(query, TRAITS)
+        query = _joined(query, *_traits(sync))
     return query
 
 
 def _key(sync: Sync, dialect: str) -> exp.Expr:
     """The key as text."""
-    if sync.key == PROFILE_KEY:
-        return _cast(_profile_key(), "string", dialect)
+    if sync.key == sync.origin.key:
+        return _cast(exp.column(sync.key, table=_ROWS), "string", dialect)
     field = next(field for field in sync.fields if field.name == sync.key)
-    value = _value(field, dialect)
+    value = _value(field, sync, dialect)
     is_text = field.kind == "identifier" or (field.kind == "column" and field.type == "string")
     return value if is_text else _cast(value, "string", dialect)
 
 
-def _profile_key() -> exp.Column:
-    return exp.column(PROFILE_KEY, table=_ROWS)
+def _traits(sync: Sync) -> tuple[str, str]:
+    return TRAITS[sync.origin.level]
 
 
-def _joined(query: exp.Select, name: str, join_type: str = "left") -> exp.Select:
-    on = exp.EQ(this=_profile_key(), expression=exp.column(PROFILE_KEY, table=name))
+def _joined(
+    query: exp.Select, name: str, key: str = PROFILE_KEY, join_type: str = "left"
+) -> exp.Select:
+    on = exp.EQ(this=exp.column(key, table=_ROWS), expression=exp.column(key, table=name))
     return query.join(exp.to_table(name), on=on, join_type=join_type)
 
 
@@ -160,12 +161,12 @@ def _identifier_cte(field: Field) -> str:
     return f"{field.strategy}_seen_{str(field.value).replace('.', '_')}"
 
 
-def _value(field: Field, dialect: str) -> exp.Expr:
+def _value(field: Field, sync: Sync, dialect: str) -> exp.Expr:
     if field.kind == "identifier":
         value: exp.Expr = exp.column("identifier_value", table=_identifier_cte(field))
         return _cast(value, "string", dialect)
     if field.kind == "trait":
-        return exp.column(str(field.value), table=TRAITS)
+        return exp.column(str(field.value), table=_traits(sync)[0])
     if field.kind == "column":
         return _cast(exp.column(str(field.value), table=_ROWS), field.type, dialect)
     return _cast(_literal(field.value), _constant_type(field.value), dialect)

@@ -13,9 +13,9 @@ from pathlib import Path
 from cdp.errors import Location, Problems, suggest
 from cdp.syncs.fields import Field, read_fields
 from cdp.syncs.limits import Alert, Guards, read_alert, read_approval, read_guards
+from cdp.syncs.origin import Origin, read_origin
 from cdp.yamlfile import Scalar, Section, read_yaml
 
-ORIGINS = ("audience", "profiles", "model")
 # What becomes of rows that leave, by mode; events and messages have no such rows.
 MODES = {
     "mirror": "remove",
@@ -25,16 +25,6 @@ MODES = {
     "append": "",
 }
 MAPPING_CHOICES = ("all", "changed_columns", "none")
-PROFILE_KEY = "canonical_profile_id"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a sync's rows come from; `name` is empty for `profiles`."""
-
-    kind: str
-    name: str
-    location: Location
 
 
 @dataclass(frozen=True)
@@ -97,7 +87,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
             f"name the file {name}.yml, or the sync '{path.stem}'",
         )
     description = section.text("description", required=True)
-    origin = _origin(section)
+    origin = read_origin(section)
     destination = section.name("destination")
     fields = read_fields(section)
     mode = section.choice("mode", tuple(MODES))
@@ -106,7 +96,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         description,
         origin,
         destination,
-        _key(section, fields),
+        _key(section, fields, origin),
         fields,
         _on_leave(section, mode),
         read_guards(section),
@@ -153,44 +143,14 @@ def _options(section: Section) -> Iterator[Option]:
         yield Option(name, value, place)
 
 
-def _origin(section: Section) -> Origin:
-    source = section.section("from", f"'from' of {section.what}", required=True)
-    if source is None:
-        return Origin("profiles", "", section.location)
-    given = [origin for origin in ORIGINS if origin in source]
-    if len(given) > 1 or (not given and not source.keys()):
-        section.problems.add(
-            "ambiguous-source",
-            f"'from' of {section.what} must name one source",
-            source.location,
-            "write one of 'audience: <name>', 'profiles: true' and 'model: <name>'",
-        )
-    kind = given[0] if given else "profiles"
-    place = source.place(kind)
-    name = ""
-    for origin in ORIGINS:
-        source.node(origin)
-    if kind != "profiles":
-        name = source.name(kind, required=bool(given))
-    elif given and not source.boolean("profiles", default=True):
-        section.problems.add(
-            "unknown-value",
-            f"'profiles' of {section.what} can only be true",
-            place,
-            "write 'profiles: true', or name an audience or a model",
-        )
-    source.finish()
-    return Origin(kind, name, place)
-
-
-def _key(section: Section, fields: tuple[Field, ...]) -> str:
-    key = section.text("key", default=PROFILE_KEY)
+def _key(section: Section, fields: tuple[Field, ...], origin: Origin) -> str:
+    key = section.text("key", default=origin.key)
     names = [field.name for field in fields]
-    if key != PROFILE_KEY and key not in names:
+    if key != origin.key and key not in names:
         section.problems.add(
             "unknown-key-field",
             f"the key '{key}' of {section.what} is not one of its fields",
             section.place("key"),
-            suggest(key, [PROFILE_KEY, *names]),
+            suggest(key, [origin.key, *names]),
         )
     return key

@@ -18,6 +18,7 @@ from cdp.entities.compile import compile_entities
 from cdp.project import DIALECTS, Project
 from cdp.sql.model import GeneratedModel, print_model
 from cdp.sql.text import sql_text
+from cdp.syncs.compile import compile_syncs
 from cdp.traits.compile import compile_traits
 
 FOLDER = Path(__file__).parent
@@ -47,6 +48,8 @@ MODELS = (
     "int_entities__account_events",
     "int_entities__values",
     "entity__household",
+    "sync__accounts",
+    "sync__households",
 )
 
 
@@ -57,7 +60,7 @@ def models() -> dict[str, GeneratedModel]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cdp.traits.compile.rules_hash", lambda rules: "identity")
         traits, audiences = compile_traits(catalogue), compile_audiences(catalogue)
-    parts = (traits, audiences, compile_entities(catalogue))
+    parts = (traits, audiences, compile_entities(catalogue), compile_syncs(catalogue)[0])
     return {one.name: one for models in parts for one in models}
 
 

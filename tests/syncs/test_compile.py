@@ -21,7 +21,9 @@ from cdp.project import DIALECTS
 from cdp.sql.model import print_model
 from cdp.syncs.compile import compile_sync, compile_syncs
 from cdp.syncs.fields import Field
-from cdp.syncs.spec import Guards, Origin, Sync
+from cdp.syncs.limits import Guards
+from cdp.syncs.origin import Origin
+from cdp.syncs.spec import Sync
 
 PLACE = Location(Path("customers.yml"))
 TRAITS = {
@@ -52,7 +54,7 @@ FIELDS = (
 def make_sync(
     fields: tuple[Field, ...] = FIELDS, key: str = "canonical_profile_id", origin: str = "profiles"
 ) -> Sync:
-    kind = "profiles" if origin == "profiles" else "audience"
+    kind = {"profiles": "profiles", "account": "entities"}.get(origin, "audience")
     return Sync(
         "customers",
         "Customers.",
@@ -197,6 +199,30 @@ def test_each_identifier_of_a_profile_can_be_a_row(connection: duckdb.DuckDBPyCo
     found = connection.execute(model.body("duckdb").sql(dialect="duckdb")).fetchall()
     assert sorted(found) == [("a@x", "a@x", "u"), ("b@x", "b@x", "u"), ("c@x", "c@x", None)]
     assert model.columns[1].description == "Each email of the profile, in a row of its own."
+
+
+def test_an_account_is_a_row_with_the_traits_of_accounts(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    connection.execute(
+        "create table accounts (account_id uuid, group_id varchar, member_count bigint);"
+        "create table account_computed_traits (account_id uuid, seats bigint);"
+        f"insert into accounts values ('{profile_id(1)}', 'acme', 2), ('{profile_id(2)}', 'b', 0);"
+        f"insert into account_computed_traits values ('{profile_id(1)}', 7)"
+    )
+    fields = (
+        field("name", "column", "group_id"),
+        field("members", "column", "member_count", type="integer"),
+        field("seats", "trait", "seats"),
+    )
+    sync = make_sync(fields, key="account_id", origin="account")
+    catalogue = make_catalogue(sync)
+    catalogue.traits = {"seats": SimpleNamespace(type="integer", level="account")}
+    body = compile_sync(sync, catalogue).body("duckdb").sql(dialect="duckdb")
+    assert sorted(connection.execute(body).fetchall()) == [
+        (profile_id(1), "acme", 2, 7),
+        (profile_id(2), "b", 0, None),
+    ]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -48,7 +48,8 @@ def problems_of(shop: Shop) -> str:
                 "error[ambiguous-source]: 'from' of sync 'customers' must name one source\n"
                 "  --> syncs/customers.yml:3:7\n"
                 "   3 | from: {model: customers, profiles: true}\n"
-                "help: write one of 'audience: <name>', 'profiles: true' and 'model: <name>'"
+                "help: write one of 'audience: <name>', 'profiles: true', 'model: <name>' and "
+                "'entities: <name>'"
             ),
         ),
         (

@@ -20,8 +20,10 @@ from cdp.errors import Location
 from cdp.syncs.compile import KEY_COLUMN
 from cdp.syncs.diff import changed_rows, compute_diff
 from cdp.syncs.fields import Field
+from cdp.syncs.limits import Guards
+from cdp.syncs.origin import Origin
 from cdp.syncs.plan import check_guards
-from cdp.syncs.spec import Guards, Origin, Sync
+from cdp.syncs.spec import Sync
 from cdp.syncs.tables import ensure_tables
 from cdp.warehouse import Warehouse
 
