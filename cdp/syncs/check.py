@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from cdp.errors import Location, Problems, suggest
+from cdp.errors import Problems, suggest
+from cdp.syncs.check_fields import check_fields
 from cdp.syncs.check_target import check_notified, check_target
-from cdp.syncs.fields import Field
 from cdp.syncs.origin import ACCOUNT
 from cdp.syncs.spec import Sync
-
-_SOURCES = {
-    "profile": "an audience or 'profiles: true'",
-    "account": f"'entities: {ACCOUNT}'",
-}
 
 
 class Definitions(Protocol):
@@ -52,22 +47,7 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
     elif sync.destination:
         check_target(sync, catalogue.destinations[sync.destination], problems)
     _check_alert(sync, catalogue, problems)
-    for field in sync.fields:
-        if field.kind == "trait" and field.value:
-            _check_trait(sync, field, catalogue, problems)
-        if field.strategy == "all" and field.name != sync.key:
-            problems.add(
-                "all-needs-key",
-                f"sync '{sync.name}' maps every '{field.value}' of a profile to '{field.name}', "
-                "which is not its key",
-                field.location,
-                f"write 'key: {field.name}', so that each is a row of its own, or choose one with "
-                "'strategy: last'",
-            )
-        if field.kind == "identifier" and field.value:
-            _check_identifier(sync, str(field.value), field.location, catalogue, problems)
-        if field.kind == "column" and field.value:
-            _check_column(sync, str(field.value), field.location, problems)
+    check_fields(sync, catalogue, problems)
 
 
 def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
@@ -89,31 +69,6 @@ def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> Non
         )
 
 
-def _check_trait(sync: Sync, field: Field, catalogue: Definitions, problems: Problems) -> None:
-    trait = catalogue.traits.get(str(field.value))
-    if trait is None:
-        problems.add(
-            "unknown-trait",
-            f"sync '{sync.name}' uses trait '{field.value}', which is not defined",
-            field.location,
-            suggest(str(field.value), catalogue.traits),
-        )
-    elif trait.level != sync.origin.level:
-        problems.add(
-            "wrong-level",
-            f"sync '{sync.name}' uses trait '{field.value}', which is of {trait.level}s, "
-            f"and {_is_not(sync)}",
-            field.location,
-            f"use a trait of {sync.origin.level}s, or another source: " + _SOURCES[trait.level]
-            if sync.origin.level
-            else f"leave it out: {sync.origin.shown} has no traits, only columns",
-        )
-
-
-def _is_not(sync: Sync) -> str:
-    return f"{sync.origin.shown} {'is' if sync.origin.name else 'are'} not"
-
-
 def _check_alert(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
     told = sync.alert.notify if sync.alert else ""
     if told in catalogue.destinations:
@@ -124,38 +79,4 @@ def _check_alert(sync: Sync, catalogue: Definitions, problems: Problems) -> None
             f"the alert of sync '{sync.name}' tells destination '{told}', which is not defined",
             sync.alert.notify_location if sync.alert else None,
             suggest(told, catalogue.destinations),
-        )
-
-
-def _check_identifier(
-    sync: Sync, name: str, location: Location, catalogue: Definitions, problems: Problems
-) -> None:
-    if sync.origin.level != "profile":
-        problems.add(
-            "wrong-level",
-            f"sync '{sync.name}' uses identifier '{name}', which is of profiles, and "
-            f"{_is_not(sync)}",
-            location,
-            "leave it out, or sync a model that says which member's it is",
-        )
-        return
-    known = [one.name for one in catalogue.identity.types]
-    if name not in known:
-        problems.add(
-            "unknown-identifier",
-            f"sync '{sync.name}' uses identifier '{name}', which identity.yml does not define",
-            location,
-            suggest(name, known),
-        )
-
-
-def _check_column(sync: Sync, column: str, location: Location, problems: Problems) -> None:
-    known = sync.origin.columns
-    if known is not None and column not in known:
-        has = "does not have" if sync.origin.name else "do not have"
-        problems.add(
-            "unknown-column",
-            f"sync '{sync.name}' maps column '{column}', which {sync.origin.shown} {has}",
-            location,
-            suggest(column, known),
         )

@@ -8,17 +8,20 @@ and Spark agree on are used. Does not send anything and never sees the warehouse
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
 from sqlglot import exp
 
-from cdp.sql.model import COLUMN_TYPES, Column, Exposure, GeneratedModel, Import
+from cdp.sql.engines import cast
+from cdp.sql.model import Column, Exposure, GeneratedModel, Import
+from cdp.sql.types import STRING
 from cdp.syncs.check import Definitions
-from cdp.syncs.fields import Field
+from cdp.syncs.field_values import ROWS, Values, identifier_cte
+from cdp.syncs.fields import Field, column_type, sources
 from cdp.syncs.origin import PROFILE_KEY
 from cdp.syncs.spec import Sync
-from cdp.yamlfile import Scalar
 
 FOLDER = "syncs"
 KEY_COLUMN = "sync_key"
@@ -28,7 +31,6 @@ TRAITS = {
     "account": ("account_computed_traits", "account_id"),
 }
 """The table with the traits of each level, and its key."""
-_ROWS = "source_rows"
 
 
 def compile_syncs(catalogue: Definitions) -> tuple[list[GeneratedModel], list[Exposure]]:
@@ -44,9 +46,10 @@ def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
     """The model with the desired state of one sync."""
     origin = sync.origin.model
     imports = [Import.ref(origin)]
-    if any(field.kind == "identifier" for field in sync.fields) and origin != IDENTIFIERS:
+    kinds = {one.kind for field in sync.fields for one in sources(field)}
+    if "identifier" in kinds and origin != IDENTIFIERS:
         imports.append(Import.ref(IDENTIFIERS))
-    if any(field.kind == "trait" for field in sync.fields) and origin != _traits(sync)[0]:
+    if "trait" in kinds and origin != _traits(sync)[0]:
         imports.append(Import.ref(_traits(sync)[0]))
     return GeneratedModel(
         name=sync.model_name,
@@ -56,12 +59,12 @@ def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
         columns=(
             Column(KEY_COLUMN, "string", f"Identifies the row at the destination: {sync.key}."),
             *(
-                Column(field.name, _column_type(field, catalogue), _describe(field))
+                Column(field.name, column_type(field, catalogue.traits), _describe(field))
                 for field in sync.fields
             ),
         ),
         imports=tuple(imports),
-        body=lambda dialect: _body(sync, dialect),
+        body=lambda dialect: _body(sync, catalogue.traits, dialect),
     )
 
 
@@ -83,36 +86,26 @@ def _exposure(sync: Sync, catalogue: Definitions) -> Exposure:
     )
 
 
-def _column_type(field: Field, catalogue: Definitions) -> str:
-    if field.kind == "column":
-        return field.type
-    if field.kind == "trait":
-        kind = str(catalogue.traits[str(field.value)].type)
-        return "string_list" if kind == "list" else kind
-    return _constant_type(field.value) if field.kind == "constant" else "string"
-
-
-def _constant_type(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int):
-        return "integer"
-    return "decimal" if isinstance(value, Decimal) else "string"
-
-
 def _describe(field: Field) -> str:
     if field.kind == "identifier" and field.strategy == "all":
         return f"Each {field.value} of the profile, in a row of its own."
     if field.kind == "identifier":
         return f"The profile's {field.strategy} seen {field.value}."
+    if field.kind == "template":
+        return "A text of " + ", ".join(dict.fromkeys(_named(one) for one in sources(field))) + "."
     return f"The {field.kind} {field.value}."
 
 
-def _body(sync: Sync, dialect: str) -> exp.Select:
+def _named(one: Field) -> str:
+    return f"the {one.kind} {one.value}"
+
+
+def _body(sync: Sync, traits: Mapping[str, Any], dialect: str) -> exp.Select:
+    values = Values(traits, _traits(sync)[0], dialect)
     query = exp.select(
-        exp.alias_(_key(sync, dialect), KEY_COLUMN),
-        *(exp.alias_(_value(field, sync, dialect), field.name) for field in sync.fields),
-    ).from_(exp.to_table(sync.origin.model).as_(_ROWS))
+        exp.alias_(_key(sync, values), KEY_COLUMN),
+        *(exp.alias_(values.of(field), field.name) for field in sync.fields),
+    ).from_(exp.to_table(sync.origin.model).as_(ROWS))
     for name, identifier, strategy in _identifier_joins(sync):
         if strategy == "all":
             query = query.with_(name, as_=_identifiers(identifier))
@@ -120,69 +113,42 @@ def _body(sync: Sync, dialect: str) -> exp.Select:
         else:
             query = query.with_(name, as_=_one_identifier(identifier, strategy))
             query = _joined(query, name)
-    if any(field.kind == "trait" for field in sync.fields):
+    if any(one.kind == "trait" for field in sync.fields for one in sources(field)):
         query = _joined(query, *_traits(sync))
     return query
 
 
-def _key(sync: Sync, dialect: str) -> exp.Expr:
+def _key(sync: Sync, values: Values) -> exp.Expr:
     """The key as text."""
     if sync.key == sync.origin.key:
-        return _cast(exp.column(sync.key, table=_ROWS), "string", dialect)
+        return cast(exp.column(sync.key, table=ROWS), STRING, values.dialect)
     field = next(field for field in sync.fields if field.name == sync.key)
-    value = _value(field, sync, dialect)
-    is_text = field.kind == "identifier" or (field.kind == "column" and field.type == "string")
-    return value if is_text else _cast(value, "string", dialect)
+    value = values.of(field)
+    is_text = field.kind in ("identifier", "template") or (
+        field.kind == "column" and field.type == STRING
+    )
+    return value if is_text else cast(value, STRING, values.dialect)
 
 
 def _traits(sync: Sync) -> tuple[str, str]:
-    return TRAITS[sync.origin.level]
+    return TRAITS.get(sync.origin.level, ("", ""))
 
 
 def _joined(
     query: exp.Select, name: str, key: str = PROFILE_KEY, join_type: str = "left"
 ) -> exp.Select:
-    on = exp.EQ(this=exp.column(key, table=_ROWS), expression=exp.column(key, table=name))
+    on = exp.EQ(this=exp.column(key, table=ROWS), expression=exp.column(key, table=name))
     return query.join(exp.to_table(name), on=on, join_type=join_type)
 
 
 def _identifier_joins(sync: Sync) -> list[tuple[str, str, str]]:
     joins = {
-        (_identifier_cte(field), str(field.value), field.strategy)
+        (identifier_cte(one), str(one.value), one.strategy)
         for field in sync.fields
-        if field.kind == "identifier"
+        for one in sources(field)
+        if one.kind == "identifier"
     }
     return sorted(joins)
-
-
-def _identifier_cte(field: Field) -> str:
-    if field.strategy == "all":
-        return f"every_{str(field.value).replace('.', '_')}"
-    return f"{field.strategy}_seen_{str(field.value).replace('.', '_')}"
-
-
-def _value(field: Field, sync: Sync, dialect: str) -> exp.Expr:
-    if field.kind == "identifier":
-        value: exp.Expr = exp.column("identifier_value", table=_identifier_cte(field))
-        return _cast(value, "string", dialect)
-    if field.kind == "trait":
-        return exp.column(str(field.value), table=_traits(sync)[0])
-    if field.kind == "column":
-        return _cast(exp.column(str(field.value), table=_ROWS), field.type, dialect)
-    return _cast(_literal(field.value), _constant_type(field.value), dialect)
-
-
-def _literal(value: Scalar) -> exp.Expr:
-    if isinstance(value, bool):
-        return exp.Boolean(this=value)
-    if isinstance(value, (int, Decimal)):
-        return exp.Literal.number(format(value, "f") if isinstance(value, Decimal) else value)
-    return exp.Literal.string(str(value))
-
-
-def _cast(value: exp.Expr, kind: str, dialect: str) -> exp.Expr:
-    target = exp.DataType.build(COLUMN_TYPES[kind][dialect], dialect=dialect)
-    return exp.Cast(this=value, to=target)
 
 
 def _identifiers(identifier: str) -> exp.Select:

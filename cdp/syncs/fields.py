@@ -7,12 +7,18 @@ checked with the catalogue in `cdp.syncs.check`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
 
 from cdp.errors import Location, suggest
+from cdp.sql.types import BOOLEAN, DECIMAL, INTEGER, LIST, STRING
+from cdp.syncs.templates import Reference, read_template
 from cdp.yamlfile import NAME, Node, Scalar, Section
 
-FIELD_KINDS = ("identifier", "trait", "column", "constant")
+FIELD_KINDS = ("identifier", "trait", "column", "constant", "template")
+COMPOSED = ("template",)
 STRATEGIES = ("last", "first", "all")
 TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
 IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
@@ -34,7 +40,7 @@ class Field:
 
     `type` is what a `column` is cast to; `strategy` chooses among several
     identifiers of one type; `sent_as` is the destination's own name for it, if
-    that is another.
+    that is another; `parts` are those of a template.
     """
 
     name: str
@@ -44,12 +50,53 @@ class Field:
     strategy: str = "last"
     type: str = "string"
     sent_as: str = ""
+    parts: tuple[str | Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value in a template: the simple field that it is, and the text where it is missing.
+
+    Without such a text the whole template is missing where the part is.
+    """
+
+    field: Field
+    default: str | None = None
+
+
+def sources(field: Field) -> Iterator[Field]:
+    """The simple fields that a field takes its value from: itself, or those that it is made of."""
+    if field.kind not in COMPOSED:
+        yield field
+    for part in field.parts:
+        if isinstance(part, Part):
+            yield part.field
+
+
+def column_type(field: Field, traits: Mapping[str, Any]) -> str:
+    """The type of a field's column in the desired state."""
+    if field.kind == "column":
+        return field.type
+    if field.kind == "trait":
+        kind = str(traits[str(field.value)].type)
+        return LIST if kind == "list" else kind
+    return _constant_type(field.value) if field.kind == "constant" else STRING
+
+
+def _constant_type(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return BOOLEAN
+    if isinstance(value, int):
+        return INTEGER
+    return DECIMAL if isinstance(value, Decimal) else STRING
 
 
 def read_fields(section: Section) -> tuple[Field, ...]:
     """The fields of a sync; mistakes are added to its problems."""
-    found: list[Field] = []
-    for name, node, place in section.mapping("fields", required=True):
+    entries = list(section.mapping("fields", required=True))
+    simple: dict[str, Field] = {}
+    found: dict[str, Field | None] = {}
+    for name, node, place in entries:
         if not NAME.match(name) or len(name) > 60 or name in RESERVED_FIELDS:
             section.problems.add(
                 "invalid-name",
@@ -58,38 +105,83 @@ def read_fields(section: Section) -> tuple[Field, ...]:
                 "use lower-case letters, digits and '_', starting with a letter, at most 60 "
                 "characters, and no word of SQL",
             )
-        field = _field(name, node, place, section)
-        if field is not None:
-            found.append(field)
-    return tuple(found)
+        found[name] = None
+        if not _is_composed(node):
+            found[name] = _field(name, node, place, section, {})
+            simple |= {name: field} if (field := found[name]) is not None else {}
+    for name, node, place in entries:
+        if _is_composed(node):
+            found[name] = _field(name, node, place, section, simple)
+    return tuple(field for field in found.values() if field is not None)
 
 
-def _field(name: str, node: Node, place: Location, section: Section) -> Field | None:
+def _is_composed(node: Node) -> bool:
+    return isinstance(node.value, dict) and any(kind in node.value for kind in COMPOSED)
+
+
+def _field(
+    name: str, node: Node, place: Location, section: Section, simple: Mapping[str, Field]
+) -> Field | None:
+    """One field; `simple` are those that a template may name."""
     one = Section(node, f"field '{name}' of {section.what}", section.problems)
     if not isinstance(node.value, dict):
         return None
     given = [kind for kind in FIELD_KINDS if kind in one]
     if len(given) != 1:
         near = suggest(next(iter(one.keys()), ""), FIELD_KINDS)
+        kinds = ", ".join(f"'{kind}'" for kind in FIELD_KINDS[:-1])
         section.problems.add(
             "ambiguous-field",
-            f"{one.what} must have exactly one of 'identifier', 'trait', 'column' and 'constant'",
+            f"{one.what} must have exactly one of {kinds} and '{FIELD_KINDS[-1]}'",
             place,
             near if not given else f"keep one of {', '.join(given)}",
         )
         return None
     kind = given[0]
+    parts = tuple(_parts(one, simple)) if kind == "template" else ()
     value = _field_value(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
     type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
     sent_as = one.text("as")
     one.finish()
-    return Field(name, kind, value, one.place(kind), strategy or "last", type_, sent_as)
+    place = one.place(kind)
+    return Field(name, kind, value, place, strategy or "last", type_, sent_as, parts)
+
+
+def _parts(one: Section, simple: Mapping[str, Field]) -> Iterator[str | Part]:
+    """The parts of a template, each name the field that it stands for."""
+    place = one.place("template")
+    for part in read_template(one):
+        if isinstance(part, str):
+            yield part
+        elif part.kind != "field":
+            yield Part(Field(part.name, part.kind, part.name, place), part.default)
+        elif part.name in simple:
+            yield Part(simple[part.name], part.default)
+        else:
+            _note_unknown(part, one, simple)
+
+
+def _note_unknown(part: Reference, one: Section, simple: Mapping[str, Field]) -> None:
+    near = suggest(part.name, simple)
+    name = part.name.replace(".", "_")
+    one.problems.add(
+        "unknown-part",
+        f"the template of {one.what} has '{part.written}' in it, and no field of that name with "
+        "a value of its own is mapped",
+        one.place("template"),
+        near
+        if near.startswith("did")
+        else f"write {{column.{name}}}, {{trait.{name}}} or {{identifier.{name}}}, or map a field "
+        f"'{name}'",
+    )
 
 
 def _field_value(one: Section, kind: str) -> Scalar:
     if kind == "constant":
         return _constant(one)
+    if kind == "template":
+        return one.text(kind)
     if kind != "identifier":
         return one.name(kind)
     text = one.text("identifier")
