@@ -71,6 +71,11 @@ class Project:
         problems.raise_if_any()
         return dialects
 
+    @property
+    def name(self) -> str:
+        """What dbt calls the project."""
+        return str(self._dbt_project.get("name", self.folder.name))
+
     @cached_property
     def raw_schema(self) -> str:
         return str(self._dbt_project.get("vars", {}).get("cdp_raw_schema", "raw"))

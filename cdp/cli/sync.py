@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cdp.cli import sync_alerts, sync_decide, sync_export, sync_status
+from cdp.cli import sync_alerts, sync_decide, sync_export, sync_report, sync_status
 from cdp.cli.options import format_option, lock_option, project_options
 from cdp.cli.output import print_rows, say
 from cdp.cli.sync_decide import guard_options
@@ -37,7 +37,7 @@ def command() -> None:
     """
 
 
-_COMMANDS = (sync_status, sync_decide, sync_alerts, sync_export)
+_COMMANDS = (sync_status, sync_report, sync_decide, sync_alerts, sync_export)
 for _one in (one for module in _COMMANDS for one in module.COMMANDS):
     command.add_command(_one)
 
