@@ -39,13 +39,15 @@ class Target:
     """What a sync asks of its destination.
 
     `object` may be empty where there is only one; `key` is the field (or column)
-    that the rows' keys are from; `sent_as` has the destination's names of fields.
+    that the rows' keys are from; `sent_as` has the destination's names of fields;
+    `skips` are the fields of which a null is not sent, so that what is there stays.
     """
 
     object: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
     sent_as: Mapping[str, str] = field(default_factory=dict)
+    skips: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

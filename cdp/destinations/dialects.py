@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,8 +44,11 @@ class Dialect(Protocol):
         """The column type for one of DuckDB's."""
         ...
 
-    def on_conflict(self, names: Sequence[str]) -> str:
-        """What follows an `insert` so that it replaces the columns of a row that is there."""
+    def on_conflict(self, sync: str, names: Sequence[str], skips: Collection[str]) -> str:
+        """What follows an `insert` so that it replaces the columns of a row that is there.
+
+        A null of one of `skips` leaves what is there.
+        """
         ...
 
     def value(self, value: Any, kind: str) -> Any:
@@ -79,8 +82,14 @@ class _Standard:
     def type_of(self, kind: str) -> str:
         return "numeric" if kind.startswith("DECIMAL") else self._types.get(kind, "text")
 
-    def on_conflict(self, names: Sequence[str]) -> str:
-        changes = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in names)
+    def on_conflict(self, sync: str, names: Sequence[str], skips: Collection[str]) -> str:
+        there = quoted(sync)
+        changes = ", ".join(
+            f"{one} = coalesce(excluded.{one}, {there}.{one})"
+            if name in skips
+            else f"{one} = excluded.{one}"
+            for name, one in ((name, quoted(name)) for name in names)
+        )
         return f"on conflict ({KEY}) do " + (f"update set {changes}" if names else "nothing")
 
     def value(self, value: Any, kind: str) -> Any:

@@ -28,7 +28,7 @@ def open_driver(
     if driver == "table":
         from cdp.destinations.tables import TableDriver
 
-        return TableDriver(destination, project_folder)
+        return TableDriver(destination, project_folder, target)
     if driver == "redis":
         from cdp.destinations.redis_keys import RedisDriver
 

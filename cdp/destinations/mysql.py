@@ -9,7 +9,7 @@ there; the rows of a batch are one transaction all the same.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -92,9 +92,12 @@ class MySql:
     def type_of(self, kind: str) -> str:
         return kind.lower() if kind.startswith("DECIMAL") else _TYPES.get(kind, "longtext")
 
-    def on_conflict(self, names: Sequence[str]) -> str:
+    def on_conflict(self, sync: str, names: Sequence[str], skips: Collection[str]) -> str:
         # MariaDB has no alias of the new row, and `ignore` would swallow errors.
-        changes = [f"{quoted(name)} = values({quoted(name)})" for name in names]
+        changes = [
+            f"{one} = coalesce(values({one}), {one})" if name in skips else f"{one} = values({one})"
+            for name, one in ((name, quoted(name)) for name in names)
+        ]
         return "on duplicate key update " + ", ".join(changes or [f"{KEY} = {KEY}"])
 
     def value(self, value: Any, kind: str) -> Any:

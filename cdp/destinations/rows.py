@@ -27,6 +27,7 @@ class Shaper:
     def __init__(self, shape: Object, target: Target) -> None:
         self._object = shape
         self._key = target.key
+        self._skips = target.skips
         rules = {**shape.fields, **shape.identifiers}
         self._sent_as = {name: rule.sent_as for name, rule in rules.items()}
         for name, sent_as in target.sent_as.items():
@@ -39,6 +40,7 @@ class Shaper:
         self._is_plain = not (
             rules
             or self._sent_as
+            or self._skips
             or shape.nulls != "send"
             or shape.max_row_bytes
             or not shape.takes_any_key
@@ -124,7 +126,11 @@ class Shaper:
         return as_text(value) if name in self._object.identifiers else value
 
     def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        named = {self._sent_as.get(name, name): value for name, value in values.items()}
+        named = {
+            self._sent_as.get(name, name): value
+            for name, value in values.items()
+            if value is not None or name not in self._skips
+        }
         if self._object.nulls == "omit":
             return {name: value for name, value in named.items() if value is not None}
         if self._object.nulls == "empty":

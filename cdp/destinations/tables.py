@@ -22,6 +22,7 @@ from cdp.destinations.delivery import (
     Outcome,
     Refused,
     Stop,
+    Target,
     unwritable,
 )
 from cdp.destinations.dialects import KEY, Dialect, Postgres, Sqlite
@@ -40,8 +41,11 @@ class TableDriver:
     is_idempotent = True
     snapshot_format: str | None = None
 
-    def __init__(self, destination: Destination, project_folder: Path) -> None:
+    def __init__(
+        self, destination: Destination, project_folder: Path, target: Target | None = None
+    ) -> None:
         self._name = destination.name
+        self._skips = target.skips if target else frozenset()
         self._dialect = _dialect(destination, project_folder)
         self._connection: Any = None
         self._known: dict[str, set[str]] = {}
@@ -100,7 +104,7 @@ class TableDriver:
         marks = ", ".join([mark] * (len(names) + 1))
         # Names are those of the model's columns, quoted; values are bound.
         upsert = f"insert into {table} ({columns}) values ({marks}) "  # noqa: S608
-        upsert += self._dialect.on_conflict(names)
+        upsert += self._dialect.on_conflict(batch.sync, names, self._skips)
         removed = [row.key for row in batch.rows if row.operation == REMOVE]
         for first in range(0, len(removed), AT_ONCE):
             keys = removed[first : first + AT_ONCE]

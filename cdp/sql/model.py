@@ -82,6 +82,13 @@ COLUMN_TYPES: dict[str, dict[str, str]] = {
         "snowflake": "array",
         "bigquery": "array<string>",
     },
+    "json": {
+        "duckdb": "json",
+        "postgres": "jsonb",
+        "spark": "string",
+        "snowflake": "varchar",
+        "bigquery": "string",
+    },
 }
 """What each of our column types is called by each dialect."""
 

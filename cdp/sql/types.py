@@ -13,6 +13,8 @@ STRING = "string"
 BOOLEAN = "boolean"
 TIMESTAMP = "timestamp"
 LIST = "string_list"
+JSON = "json"
+"""A document of JSON: of columns that are sent, never of traits."""
 
 NUMBERS = (DECIMAL, INTEGER, FLOAT)
 SCALARS = (DECIMAL, INTEGER, FLOAT, STRING, BOOLEAN, TIMESTAMP)
@@ -37,4 +39,5 @@ def describe(kind: str) -> str:
         BOOLEAN: "true or false",
         TIMESTAMP: "a timestamp",
         LIST: "a list of texts",
+        JSON: "an object or a list",
     }[kind]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cdp.errors import Location, Problems, suggest
 from cdp.sql.types import describe
 from cdp.sql.written import WITHOUT_TEXT
-from cdp.syncs.fields import Field, Part, column_type, sources
+from cdp.syncs.fields import NESTED, Field, Part, column_type, sources, templates
 from cdp.syncs.origin import ACCOUNT
 from cdp.syncs.spec import Sync
 
@@ -32,9 +32,17 @@ def check_fields(sync: Sync, catalogue: Definitions, problems: Problems) -> None
     for field in sync.fields:
         for one in sources(field):
             _check_source(sync, one, catalogue, problems)
-        for part in field.parts:
-            if isinstance(part, Part):
-                _check_part(sync, field, part.field, catalogue, problems)
+        for template in templates(field):
+            for part in template.parts:
+                if isinstance(part, Part):
+                    _check_part(sync, template, part.field, catalogue, problems)
+        if field.name == sync.key and field.kind in NESTED:
+            problems.add(
+                "nested-key",
+                f"the key '{sync.key}' of sync '{sync.name}' is an {field.kind}",
+                sync.key_location or sync.location,
+                "make a field with one value the key",
+            )
 
 
 def _check_source(sync: Sync, one: Field, catalogue: Definitions, problems: Problems) -> None:

@@ -12,6 +12,7 @@ from cdp.destinations.manifest import Manifest, Object, load_manifests
 from cdp.destinations.manifest.settings import Setting
 from cdp.destinations.spec import Destination
 from cdp.errors import Problems, suggest
+from cdp.syncs.fields import NESTED, Field
 from cdp.syncs.limits import Alert
 from cdp.syncs.spec import Option, Sync
 
@@ -48,6 +49,7 @@ def check_target(sync: Sync, destination: Destination, problems: Problems) -> No
     found = _check_object(sync, manifest, problems)
     if found is not None or manifest.http is None:
         _check_mode(sync, manifest, found, problems)
+        _check_nulls(sync, manifest, found, problems)
     if found is None:
         return
     _check_options(sync, found, problems)
@@ -171,6 +173,8 @@ def _check_fields(sync: Sync, found: Object, problems: Problems) -> None:
                 sync.location,
                 f"map it: '{rule.name}: {{column: ...}}'",
             )
+    for field in sync.fields:
+        _check_nested(sync, field, found, problems)
     if found.unknown_fields == "send":
         return
     known = {**found.identifiers, **found.fields}
@@ -182,6 +186,34 @@ def _check_fields(sync: Sync, found: Object, problems: Problems) -> None:
                 field.location,
                 suggest(field.name, known),
             )
+
+
+def _check_nulls(sync: Sync, manifest: Manifest, found: Object | None, problems: Problems) -> None:
+    """A null can only be left out where the rest of a row is written without it."""
+    keeps_the_rest = manifest.driver == "table" or (found is not None and not found.is_positional)
+    for field in sync.fields:
+        if field.when_null == "skip" and not keeps_the_rest:
+            problems.add(
+                "cannot-skip",
+                f"sync '{sync.name}' skips '{field.name}' where it is null, and "
+                f"{found.title if found else manifest.title} take whole rows",
+                field.location,
+                "leave out 'when_null: skip'",
+            )
+
+
+def _check_nested(sync: Sync, field: Field, found: Object, problems: Problems) -> None:
+    rule = {**found.fields, **found.identifiers}.get(field.name)
+    if field.kind not in NESTED or rule is None:
+        return
+    if field.name in found.identifiers or not rule.value.is_plain:
+        problems.add(
+            "nested-value",
+            f"sync '{sync.name}' maps an {field.kind} to '{field.name}', which {found.title} take "
+            "as one value",
+            field.location,
+            "map a column, a trait, an identifier or a template",
+        )
 
 
 def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:

@@ -19,7 +19,7 @@ from cdp.sql.model import Column, Exposure, GeneratedModel, Import
 from cdp.sql.types import STRING
 from cdp.syncs.check import Definitions
 from cdp.syncs.field_values import ROWS, Values, identifier_cte
-from cdp.syncs.fields import Field, column_type, sources
+from cdp.syncs.fields import NESTED, Field, column_type, sources
 from cdp.syncs.origin import PROFILE_KEY
 from cdp.syncs.spec import Sync
 
@@ -91,6 +91,8 @@ def _describe(field: Field) -> str:
         return f"Each {field.value} of the profile, in a row of its own."
     if field.kind == "identifier":
         return f"The profile's {field.strategy} seen {field.value}."
+    if field.kind in NESTED:
+        return f"An {field.kind} of " + ", ".join(one.name for one in field.members) + "."
     if field.kind == "template":
         return "A text of " + ", ".join(dict.fromkeys(_named(one) for one in sources(field))) + "."
     return f"The {field.kind} {field.value}."

@@ -132,6 +132,9 @@ def _check(sync: Sync) -> None:
     names = [one.sent_as for one in sync.fields] + [str(one.value) for one in sync.options]
     if any(mark in text for text in names for mark in _TEMPLATES):
         raise _NotExpressible("a name in it would be a template to drt")
+    skipped = [one.name for one in sync.fields if one.when_null == "skip"]
+    if skipped:
+        raise _NotExpressible(f"drt sends nulls, and '{skipped[0]}' is skipped where it is null")
 
 
 def _columns(sync: Sync, destination: Destination) -> dict[str, str]:

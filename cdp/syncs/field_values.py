@@ -6,6 +6,7 @@ one CTE an identifier and strategy. Only constructs that engines agree on are us
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,9 +15,9 @@ from typing import Any
 from sqlglot import exp
 
 from cdp.sql.engines import cast
-from cdp.sql.types import STRING
-from cdp.sql.written import plain_text
-from cdp.syncs.fields import Field, Part, column_type
+from cdp.sql.types import JSON, STRING
+from cdp.sql.written import joined, json_document, json_value, plain_text
+from cdp.syncs.fields import NESTED, Field, Part, column_type
 from cdp.yamlfile import Scalar
 
 ROWS = "source_rows"
@@ -40,6 +41,8 @@ class Values:
         """The value of a field, in its column's type."""
         if field.kind == "template":
             return self._filled(field)
+        if field.kind in NESTED:
+            return cast(self._document(field), JSON, self.dialect)
         if field.kind == "identifier":
             value = exp.column("identifier_value", identifier_cte(field))
             return cast(value, STRING, self.dialect)
@@ -52,15 +55,29 @@ class Values:
     def _filled(self, field: Field) -> exp.Expr:
         """The parts of a template one after the other: null where one without a default is."""
         pieces = [
-            self._text(part)
-            if isinstance(part, Part)
-            else cast(exp.Literal.string(part), STRING, self.dialect)
+            self._text(part) if isinstance(part, Part) else exp.Literal.string(part)
             for part in field.parts
         ]
-        text = pieces[0]
-        for piece in pieces[1:]:
-            text = exp.DPipe(this=text, expression=piece, safe=True)
-        return text
+        return joined(pieces)
+
+    def _document(self, field: Field) -> exp.Expr:
+        """The text of an object or a list with the values of its members."""
+        is_object = field.kind == "object"
+        return json_document(
+            [
+                (f"{json.dumps(one.name)}:" if is_object else "", *self._member(one))
+                for one in field.members
+            ],
+            "{}" if is_object else "[]",
+        )
+
+    def _member(self, field: Field) -> tuple[exp.Expr, exp.Expr | None]:
+        """The text of its value, and the value without which it is left out."""
+        if field.kind in NESTED:
+            return self._document(field), None
+        value = self.of(field)
+        text = json_value(value, column_type(field, self.traits), self.dialect)
+        return text, value if field.when_null == "skip" else None
 
     def _text(self, part: Part) -> exp.Expr:
         kind = column_type(part.field, self.traits)

@@ -13,12 +13,15 @@ from decimal import Decimal
 from typing import Any
 
 from cdp.errors import Location, suggest
-from cdp.sql.types import BOOLEAN, DECIMAL, INTEGER, LIST, STRING
+from cdp.sql.types import BOOLEAN, DECIMAL, INTEGER, JSON, LIST, STRING
 from cdp.syncs.templates import Reference, read_template
 from cdp.yamlfile import NAME, Node, Scalar, Section
 
-FIELD_KINDS = ("identifier", "trait", "column", "constant", "template")
-COMPOSED = ("template",)
+FIELD_KINDS = ("identifier", "trait", "column", "constant", "template", "object", "array")
+NESTED = ("object", "array")
+COMPOSED = ("template", *NESTED)
+WHEN_NULL = ("send", "skip")
+DEEPEST = 10
 STRATEGIES = ("last", "first", "all")
 TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
 IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
@@ -32,6 +35,8 @@ _SQL_WORDS = (
     "user using values when where window with"
 )
 RESERVED_FIELDS = frozenset(_SQL_WORDS.split())
+# Names inside an object are texts of a document, not of columns.
+_MEMBER_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$ .-]{0,99}\Z")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Field:
 
     `type` is what a `column` is cast to; `strategy` chooses among several
     identifiers of one type; `sent_as` is the destination's own name for it, if
-    that is another; `parts` are those of a template.
+    that is another; `parts` are those of a template, `members` those of an object (by
+    name) or an array; `when_null` is `skip` where nothing is sent instead of a null.
     """
 
     name: str
@@ -51,6 +57,8 @@ class Field:
     type: str = "string"
     sent_as: str = ""
     parts: tuple[str | Part, ...] = ()
+    members: tuple[Field, ...] = ()
+    when_null: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,24 @@ def sources(field: Field) -> Iterator[Field]:
     for part in field.parts:
         if isinstance(part, Part):
             yield part.field
+    for member in field.members:
+        yield from sources(member)
+
+
+def templates(field: Field) -> Iterator[Field]:
+    """The templates that a field is, or has in it."""
+    if field.kind == "template":
+        yield field
+    for member in field.members:
+        yield from templates(member)
 
 
 def column_type(field: Field, traits: Mapping[str, Any]) -> str:
     """The type of a field's column in the desired state."""
     if field.kind == "column":
         return field.type
+    if field.kind in NESTED:
+        return JSON
     if field.kind == "trait":
         kind = str(traits[str(field.value)].type)
         return LIST if kind == "list" else kind
@@ -97,22 +117,26 @@ def read_fields(section: Section) -> tuple[Field, ...]:
     simple: dict[str, Field] = {}
     found: dict[str, Field | None] = {}
     for name, node, place in entries:
-        if not NAME.match(name) or len(name) > 60 or name in RESERVED_FIELDS:
-            section.problems.add(
-                "invalid-name",
-                f"{section.what} has a field {name!r}",
-                place,
-                "use lower-case letters, digits and '_', starting with a letter, at most 60 "
-                "characters, and no word of SQL",
-            )
+        _check_name(name, place, section)
         found[name] = None
         if not _is_composed(node):
-            found[name] = _field(name, node, place, section, {})
+            found[name] = _field(f"field '{name}'", name, node, place, section, {})
             simple |= {name: field} if (field := found[name]) is not None else {}
     for name, node, place in entries:
         if _is_composed(node):
-            found[name] = _field(name, node, place, section, simple)
+            found[name] = _field(f"field '{name}'", name, node, place, section, simple)
     return tuple(field for field in found.values() if field is not None)
+
+
+def _check_name(name: str, place: Location, section: Section) -> None:
+    if not NAME.match(name) or len(name) > 60 or name in RESERVED_FIELDS:
+        section.problems.add(
+            "invalid-name",
+            f"{section.what} has a field {name!r}",
+            place,
+            "use lower-case letters, digits and '_', starting with a letter, at most 60 "
+            "characters, and no word of SQL",
+        )
 
 
 def _is_composed(node: Node) -> bool:
@@ -120,10 +144,16 @@ def _is_composed(node: Node) -> bool:
 
 
 def _field(
-    name: str, node: Node, place: Location, section: Section, simple: Mapping[str, Field]
+    shown: str,
+    name: str,
+    node: Node,
+    place: Location,
+    section: Section,
+    simple: Mapping[str, Field],
+    depth: int = 0,
 ) -> Field | None:
-    """One field; `simple` are those that a template may name."""
-    one = Section(node, f"field '{name}' of {section.what}", section.problems)
+    """One field, or a member at a `depth`; `simple` are those that a template may name."""
+    one = Section(node, f"{shown} of {section.what}", section.problems)
     if not isinstance(node.value, dict):
         return None
     given = [kind for kind in FIELD_KINDS if kind in one]
@@ -138,14 +168,62 @@ def _field(
         )
         return None
     kind = given[0]
+    members = _members(one, kind, simple, depth + 1) if kind in NESTED else ()
     parts = tuple(_parts(one, simple)) if kind == "template" else ()
     value = _field_value(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
     type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
-    sent_as = one.text("as")
+    sent_as = "" if depth else one.text("as")
+    when_null = "" if kind in (*NESTED, "constant") else one.choice("when_null", WHEN_NULL)
     one.finish()
+    return Field(
+        name,
+        kind,
+        value,
+        one.place(kind),
+        strategy or "last",
+        type_,
+        sent_as,
+        parts,
+        members,
+        when_null,
+    )
+
+
+def _members(one: Section, kind: str, simple: Mapping[str, Field], depth: int) -> tuple[Field, ...]:
+    """The members of an object or an array, each a field in its own right."""
     place = one.place(kind)
-    return Field(name, kind, value, place, strategy or "last", type_, sent_as, parts)
+    if depth > DEEPEST:
+        one.node(kind)
+        one.problems.add(
+            "too-deep",
+            f"{one.what} is nested more than {DEEPEST} deep",
+            place,
+            "make a column of the inner part in a model of yours",
+        )
+        return ()
+    if kind == "array":
+        entries = [(str(n), item, item.location) for n, item in enumerate(one.items(kind), 1)]
+    else:
+        entries = list(one.mapping(kind))
+    for name, _, where in entries:
+        if kind == "object" and not _MEMBER_NAME.match(name):
+            one.problems.add(
+                "invalid-name",
+                f"{one.what} has a member {name!r}",
+                where,
+                "use letters, digits, '_', '$', '-', '.' and spaces, at most 100 characters",
+            )
+    node = one.node(kind)
+    if node is not None and node.value in ((), {}):
+        one.problems.add(
+            "empty-list", f"'{kind}' of {one.what} is empty", place, "give it at least one member"
+        )
+    found = [
+        _field(f"member '{name}'", name, node, where, one, simple, depth)
+        for name, node, where in entries
+    ]
+    return tuple(field for field in found if field is not None)
 
 
 def _parts(one: Section, simple: Mapping[str, Field]) -> Iterator[str | Part]:
@@ -182,6 +260,8 @@ def _field_value(one: Section, kind: str) -> Scalar:
         return _constant(one)
     if kind == "template":
         return one.text(kind)
+    if kind in NESTED:
+        return None
     if kind != "identifier":
         return one.name(kind)
     text = one.text("identifier")

@@ -24,6 +24,7 @@ def target_of(sync: Sync, destination: Destination) -> Target:
         with_defaults(found.options if found else {}, _given(sync)),
         sync.key,
         {field.name: field.sent_as for field in sync.fields if field.sent_as},
+        frozenset(_skipped(sync)),
     )
 
 
@@ -48,10 +49,15 @@ def mapping_of(sync: Sync, destination: Destination) -> str:
         "object": sync.object,
         "options": _given(sync),
         "sent_as": {field.name: field.sent_as for field in sync.fields if field.sent_as},
+        "skipped": _skipped(sync),
         "version": found.version if found and found.version > 1 else None,
     }
     said = {name: value for name, value in parts.items() if value}
     return "|" + json.dumps(said, sort_keys=True) if said else ""
+
+
+def _skipped(sync: Sync) -> list[str]:
+    return sorted(field.name for field in sync.fields if field.when_null == "skip")
 
 
 def _given(sync: Sync) -> dict[str, Any]:

@@ -49,6 +49,7 @@ MODELS = (
     "int_entities__values",
     "entity__household",
     "sync__accounts",
+    "sync__documents",
     "sync__households",
 )
 

@@ -130,7 +130,7 @@ def problems_of(shop: Shop) -> str:
             (
                 "error[ambiguous-field]: field 'email' of sync 'customers' must have "
                 "exactly one of "
-                "'identifier', 'trait', 'column', 'constant' and 'template'\n"
+                "'identifier', 'trait', 'column', 'constant', 'template', 'object' and 'array'\n"
                 "  --> syncs/customers.yml:6:3\n"
                 "   6 |   email: {column: email, constant: 1}\n"
                 "help: keep one of column, constant"

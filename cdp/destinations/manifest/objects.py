@@ -125,6 +125,11 @@ class Object:
         """The identifiers that may be a sync's key."""
         return tuple(name for name, rule in self.identifiers.items() if rule.is_key)
 
+    @property
+    def is_positional(self) -> bool:
+        """Whether a row is sent as a list of its values, from which none can be left out."""
+        return any("row.fields | values" in repr(one) for one in self.operations)
+
     def serves(self, operation: str) -> bool:
         return any(operation in one.serves for one in self.operations)
 
