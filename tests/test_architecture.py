@@ -40,7 +40,7 @@ LAYERS: dict[str, float] = {
     "audiences.condition_rows": 4.1, "audiences.plan": 4.1, "audiences.consent_rows": 4.1,
     "audiences.ranking_table": 4.1, "audiences.selection_tests": 4.1,
     "audiences.explain": 4.1, "audiences.following": 4.1, "audiences.condition_models": 4.1,
-    "syncs.compile": 4.1, "syncs.field_values": 4.1,
+    "syncs.compile": 4.1, "syncs.event_rows": 4.1, "syncs.field_values": 4.1,
     "generate": 4.2, "destinations": 4, "loader": 4, "scaffold": 4,
     # 5: the warehouse at work
     "syncs": 5, "audiences": 5, "publish": 5, "dbt": 5, "profile": 5,

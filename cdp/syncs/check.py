@@ -59,6 +59,8 @@ def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> Non
             origin.location,
             suggest(origin.name, catalogue.audiences),
         )
+    if origin.is_events:
+        _check_events(sync, problems)
     known = [ACCOUNT, *catalogue.entities]
     if origin.kind == "entities" and origin.name and origin.name not in known:
         problems.add(
@@ -66,6 +68,19 @@ def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> Non
             f"sync '{sync.name}' sends entity '{origin.name}', which is not defined",
             origin.location,
             suggest(origin.name, known),
+        )
+
+
+def _check_events(sync: Sync, problems: Problems) -> None:
+    """An event is sent once whoever it belongs to, so nothing but its id is its key."""
+    key = next((field for field in sync.fields if field.name == sync.key), None)
+    if key is not None and (key.kind, key.value) != ("column", sync.origin.key):
+        problems.add(
+            "unstable-key",
+            f"sync '{sync.name}' sends events by '{sync.key}', which two of them may share",
+            sync.key_location or sync.location,
+            f"leave 'key' out, or map it from the event's id: '{sync.key}: "
+            f"{{column: {sync.origin.key}}}'",
         )
 
 

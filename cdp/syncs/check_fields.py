@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cdp.errors import Location, Problems, suggest
 from cdp.sql.types import describe
 from cdp.sql.written import WITHOUT_TEXT
-from cdp.syncs.fields import NESTED, Field, Part, column_type, sources, templates
+from cdp.syncs.fields import JSON_KINDS, NESTED, Field, Part, column_type, sources, templates
 from cdp.syncs.origin import ACCOUNT
 from cdp.syncs.spec import Sync
 
@@ -52,6 +52,13 @@ def _check_source(sync: Sync, one: Field, catalogue: Definitions, problems: Prob
         _check_trait(sync, one, catalogue, problems)
     if one.kind == "identifier" and name:
         _check_identifier(sync, name, one.location, catalogue, problems)
+    if one.kind in JSON_KINDS and not sync.origin.is_events:
+        problems.add(
+            "wrong-level",
+            f"sync '{sync.name}' maps {one.kind} '{name}', which is of events, and {_is_not(sync)}",
+            one.location,
+            "use a trait, or a sync of events ('from: {events: ...}')",
+        )
     if one.kind == "column" and name:
         _check_column(sync, name, one.location, problems)
     if one.strategy == "all" and one.name != sync.key:

@@ -50,6 +50,8 @@ def check_target(sync: Sync, destination: Destination, problems: Problems) -> No
     if found is not None or manifest.http is None:
         _check_mode(sync, manifest, found, problems)
         _check_nulls(sync, manifest, found, problems)
+    if sync.origin.is_events:
+        _check_takes_events(sync, destination, found, problems)
     if found is None:
         return
     _check_options(sync, found, problems)
@@ -94,13 +96,43 @@ def _check_object(sync: Sync, manifest: Manifest, problems: Problems) -> Object 
 
 def _check_mode(sync: Sync, manifest: Manifest, found: Object | None, problems: Problems) -> None:
     modes = _MODES[found.kind if found else "record"]
+    if sync.origin.is_events:
+        modes = _MODES["event"]
     if sync.mode and sync.mode not in modes:
         problems.add(
             "unsupported-mode",
             f"sync '{sync.name}' has the mode '{sync.mode}', which "
-            f"{found.title if found else manifest.title} do not have",
+            f"{found.title if found else manifest.title} do not have"
+            + (" for events" if sync.origin.is_events else ""),
             sync.mode_location,
             suggest(sync.mode, modes),
+        )
+
+
+def _check_takes_events(
+    sync: Sync, destination: Destination, found: Object | None, problems: Problems
+) -> None:
+    if found is not None and found.kind == "audience":
+        problems.add(
+            "not-for-events",
+            f"sync '{sync.name}' sends events, and {found.title} hold members",
+            sync.origin.location,
+            "sync an audience of the profiles that have these events",
+        )
+    if destination.settings.get("write") == "snapshot":
+        problems.add(
+            "not-for-events",
+            f"sync '{sync.name}' sends events, and destination '{destination.name}' keeps "
+            "a file of everything",
+            sync.origin.location,
+            "name a destination with 'write: changes', where each run writes what is new",
+        )
+    if sync.on_leave == "remove" and not sync.mode:
+        problems.add(
+            "not-for-events",
+            f"sync '{sync.name}' removes rows that leave, and events do not leave",
+            sync.origin.location,
+            "leave out 'on_leave'",
         )
 
 
@@ -219,9 +251,10 @@ def _check_nested(sync: Sync, field: Field, found: Object, problems: Problems) -
 def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:
     is_explicit = sync.on_leave == "remove"
     can_remove = found.serves("remove")
-    if can_remove or (found.appends and not is_explicit) or sync.on_leave == "nothing":
+    only_adds = found.appends or sync.origin.is_events
+    if can_remove or (only_adds and not is_explicit) or sync.on_leave == "nothing":
         return
-    if found.appends and sync.mode:
+    if only_adds and sync.mode:
         return
     problems.add(
         "cannot-remove",

@@ -18,19 +18,21 @@ from cdp.sql.engines import cast
 from cdp.sql.model import Column, Exposure, GeneratedModel, Import
 from cdp.sql.types import STRING
 from cdp.syncs.check import Definitions
+from cdp.syncs.event_rows import EVENT_ROWS, columns_of, event_imports, event_rows
 from cdp.syncs.field_values import ROWS, Values, identifier_cte
 from cdp.syncs.fields import NESTED, Field, column_type, sources
 from cdp.syncs.origin import PROFILE_KEY
 from cdp.syncs.spec import Sync
 
 FOLDER = "syncs"
-KEY_COLUMN = "sync_key"
+KEY_COLUMN, LOAD_COLUMN = "sync_key", "sync_load_id"
 IDENTIFIERS = "user_identifiers"
 TRAITS = {
     "profile": ("computed_traits", PROFILE_KEY),
     "account": ("account_computed_traits", "account_id"),
 }
 """The table with the traits of each level, and its key."""
+_LOAD = Column(LOAD_COLUMN, "integer", "The load that brought the event; it is not sent.")
 
 
 def compile_syncs(catalogue: Definitions) -> tuple[list[GeneratedModel], list[Exposure]]:
@@ -46,6 +48,9 @@ def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
     """The model with the desired state of one sync."""
     origin = sync.origin.model
     imports = [Import.ref(origin)]
+    if sync.origin.is_events:
+        used = columns_of(_body(sync, catalogue.traits, "duckdb"), ROWS)
+        imports = event_imports(used)
     kinds = {one.kind for field in sync.fields for one in sources(field)}
     if "identifier" in kinds and origin != IDENTIFIERS:
         imports.append(Import.ref(IDENTIFIERS))
@@ -58,6 +63,7 @@ def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
         description=f"Desired state of sync {sync.name}: {sync.description}",
         columns=(
             Column(KEY_COLUMN, "string", f"Identifies the row at the destination: {sync.key}."),
+            *([_LOAD] if sync.origin.is_events else []),
             *(
                 Column(field.name, column_type(field, catalogue.traits), _describe(field))
                 for field in sync.fields
@@ -104,10 +110,13 @@ def _named(one: Field) -> str:
 
 def _body(sync: Sync, traits: Mapping[str, Any], dialect: str) -> exp.Select:
     values = Values(traits, _traits(sync)[0], dialect)
+    loads = [exp.alias_(exp.column("load_id", ROWS), LOAD_COLUMN)]
+    source = EVENT_ROWS if sync.origin.is_events else sync.origin.model
     query = exp.select(
         exp.alias_(_key(sync, values), KEY_COLUMN),
+        *(loads if sync.origin.is_events else []),
         *(exp.alias_(values.of(field), field.name) for field in sync.fields),
-    ).from_(exp.to_table(sync.origin.model).as_(ROWS))
+    ).from_(exp.to_table(source).as_(ROWS))
     for name, identifier, strategy in _identifier_joins(sync):
         if strategy == "all":
             query = query.with_(name, as_=_identifiers(identifier))
@@ -117,6 +126,9 @@ def _body(sync: Sync, traits: Mapping[str, Any], dialect: str) -> exp.Select:
             query = _joined(query, name)
     if any(one.kind == "trait" for field in sync.fields for one in sources(field)):
         query = _joined(query, *_traits(sync))
+    if sync.origin.is_events:
+        used = columns_of(query, ROWS)
+        query = query.with_(source, as_=event_rows(sync.origin, used, dialect))
     return query
 
 

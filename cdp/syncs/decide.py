@@ -126,7 +126,7 @@ def reset_sync(
         count = known_rows(warehouse, project, sync)
         whose = [sync.name, sync.destination]
         with warehouse.transaction():
-            for name_ in ("sync_ledger", "sync_intents", "sync_mappings"):
+            for name_ in ("sync_ledger", "sync_intents", "sync_mappings", "sync_loads"):
                 warehouse.execute(
                     f"delete from {table(project, name_)} "  # noqa: S608
                     "where sync_name = ? and destination_name = ?",

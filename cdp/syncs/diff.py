@@ -14,15 +14,16 @@ staged (in a job of the destination that is not done).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cdp.clock import utc_now
 from cdp.errors import RunError
 from cdp.project import Project
-from cdp.syncs.compile import KEY_COLUMN
+from cdp.syncs.compile import KEY_COLUMN, LOAD_COLUMN
 from cdp.syncs.ledger import HASH_VERSION, ledger_relation
 from cdp.syncs.spec import Sync
+from cdp.syncs.window import open_window
 from cdp.warehouse import Warehouse, quoted
 
 TO_SEND = ("removed", "added", "changed")
@@ -43,7 +44,11 @@ _LAST = "l.last_outcome, l.released_at, l.attempts, l.attempted_at"
 
 @dataclass(frozen=True)
 class Diff:
-    """Rows by class. `held_there` counts the rows that the destination is believed to hold."""
+    """Rows by class. `held_there` counts the rows that the destination is believed to hold.
+
+    `relation` has the rows of the desired state that were compared. Of events these are not
+    all, so what of the ledger is not among them has not left.
+    """
 
     added: int
     changed: int
@@ -58,6 +63,7 @@ class Diff:
     columns: tuple[tuple[str, str], ...]
     rebased: int = 0
     staged: int = 0
+    relation: str = ""
 
     @property
     def invalid(self) -> int:
@@ -103,13 +109,16 @@ def compute_diff(
     Raises RunError when the desired state's model has not been built.
     """
     columns = desired_columns(warehouse, project, sync)
-    _make_desired(warehouse, project, sync, columns, mapping, rebase)
+    relation = desired_relation(project, sync)
+    if sync.origin.is_events:
+        relation = open_window(warehouse, project, sync, relation)
+    _make_desired(warehouse, relation, columns, mapping, rebase)
     if removes is None:
         removes = sync.on_leave != "nothing"
     takes_all = rebase is not None and rebase.columns is None
     settings = [not retry_rejected, not is_idempotent, removes, appends, takes_all, utc_now()]
-    _make_changes(warehouse, project, sync, settings)
-    return _count(warehouse, project, sync, columns)
+    _make_changes(warehouse, project, sync, [*settings, not sync.origin.is_events])
+    return replace(_count(warehouse, project, sync, columns), relation=relation)
 
 
 def desired_columns(
@@ -131,7 +140,7 @@ def desired_columns(
             f"{project.schema('public')}.{sync.model_name}",
             help="run 'cdp build' first",
         )
-    return tuple((name, kind) for name, kind in found if name != KEY_COLUMN)
+    return tuple((name, kind) for name, kind in found if name not in (KEY_COLUMN, LOAD_COLUMN))
 
 
 def changed_rows(
@@ -160,7 +169,7 @@ def changed_rows(
     cursor = warehouse.connection.execute(
         # Column names come from the built model, quoted; there are no values.
         f"select 'upsert', c.sync_key, c.payload_hash, {fields}, l.remote_id "  # noqa: S608
-        f"from cdp_changes as c join {desired_relation(project, sync)} as d "
+        f"from cdp_changes as c join {diff.relation} as d "
         f"on cast(d.{KEY_COLUMN} as varchar) = c.sync_key {ids}"
         "where c.class in ('added', 'changed') order by c.sync_key",
         whose,
@@ -176,8 +185,7 @@ def desired_relation(project: Project, sync: Sync) -> str:
 
 def _make_desired(
     warehouse: Warehouse,
-    project: Project,
-    sync: Sync,
+    relation: str,
     columns: tuple[tuple[str, str], ...],
     mapping: str,
     rebase: Rebase | None,
@@ -194,7 +202,7 @@ def _make_desired(
         f"select cast(d.{KEY_COLUMN} as varchar) as sync_key, "
         f"{_hash(names)} as payload_hash, {former} as former_hash, "
         f"count(*) over (partition by cast(d.{KEY_COLUMN} as varchar)) as key_count "
-        f"from {desired_relation(project, sync)} as d",
+        f"from {relation} as d",
         values,
     )
 
@@ -219,7 +227,8 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         # The relation is one of two constants; the rest are parameters.
         "create or replace temp table cdp_changes as "  # noqa: S608
         "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes, "
-        "? as appends, ? as takes_all, cast(? as timestamp) as present_at), "
+        "? as appends, ? as takes_all, cast(? as timestamp) as present_at, "
+        "? as is_whole), "
         f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
         "desired as (select sync_key, payload_hash, former_hash from cdp_desired "
         "where sync_key is not null and key_count = 1), "
@@ -244,7 +253,7 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         "union all select g.sync_key, null, case when g.last_outcome = 'staged' then 'staged' "
         "when not s.removes then 'kept' "
         f"when {_WAITS.format('g')} then 'held' else 'removed' end "
-        "from gone as g cross join settings as s",
+        "from gone as g cross join settings as s where s.is_whole",
         [*settings, sync.name, sync.destination],
     )
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from cdp.sql.engines import cast
+from cdp.sql.engines import cast, typed
+from cdp.sql.json import json_text
 from cdp.sql.types import JSON, STRING
 from cdp.sql.written import joined, json_document, json_value, plain_text
-from cdp.syncs.fields import NESTED, Field, Part, column_type
+from cdp.syncs.fields import JSON_KINDS, NESTED, Field, Part, column_type
 from cdp.yamlfile import Scalar
 
 ROWS = "source_rows"
@@ -48,6 +49,10 @@ class Values:
             return cast(value, STRING, self.dialect)
         if field.kind == "trait":
             return exp.column(str(field.value), table=self.trait_table)
+        if field.kind in JSON_KINDS:
+            document = exp.column(JSON_KINDS[field.kind], table=ROWS)
+            text = json_text(document, str(field.value).split("."), self.dialect)
+            return typed(text, field.type, self.dialect)
         if field.kind == "column":
             return cast(exp.column(str(field.value), table=ROWS), field.type, self.dialect)
         return cast(_literal(field.value), column_type(field, self.traits), self.dialect)

@@ -14,11 +14,15 @@ from typing import Any
 
 from cdp.errors import Location, suggest
 from cdp.sql.types import BOOLEAN, DECIMAL, INTEGER, JSON, LIST, STRING
+from cdp.sql.values import read_path
 from cdp.syncs.templates import Reference, read_template
 from cdp.yamlfile import NAME, Node, Scalar, Section
 
-FIELD_KINDS = ("identifier", "trait", "column", "constant", "template", "object", "array")
+JSON_KINDS = {"property": "properties", "context": "context"}
+"""Values inside a document of an event, and the column that the document is in."""
+TYPED = ("column", *JSON_KINDS)
 NESTED = ("object", "array")
+FIELD_KINDS = ("identifier", "trait", "column", "constant", "template", *NESTED, *JSON_KINDS)
 COMPOSED = ("template", *NESTED)
 WHEN_NULL = ("send", "skip")
 DEEPEST = 10
@@ -27,7 +31,8 @@ TYPES = ("string", "integer", "decimal", "float", "boolean", "timestamp")
 IDENTIFIER_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?\Z")
 # Words that no engine takes as an unquoted column name, and the names that a run adds.
 _SQL_WORDS = (
-    "sync_key key operation all and any array as asc between by case cast check column constraint "
+    "sync_key sync_load_id "
+    "key operation all and any array as asc between by case cast check column constraint "
     "create cross current_date current_timestamp default delete desc distinct drop else end "
     "except exists false fetch for foreign from full grant group having in inner insert "
     "intersect into is join lateral left like limit natural not null offset on or order outer "
@@ -43,9 +48,9 @@ _MEMBER_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$ .-]{0,99}\Z")
 class Field:
     """One mapped field: the name at the destination and where its value comes from.
 
-    `type` is what a `column` is cast to; `strategy` chooses among several
-    identifiers of one type; `sent_as` is the destination's own name for it, if
-    that is another; `parts` are those of a template, `members` those of an object (by
+    `type` is what a `column` is cast to or a `property` is read as; `strategy` chooses
+    among several identifiers of one type; `sent_as` is the destination's own name for it,
+    if that is another; `parts` are those of a template, `members` those of an object (by
     name) or an array; `when_null` is `skip` where nothing is sent instead of a null.
     """
 
@@ -93,7 +98,7 @@ def templates(field: Field) -> Iterator[Field]:
 
 def column_type(field: Field, traits: Mapping[str, Any]) -> str:
     """The type of a field's column in the desired state."""
-    if field.kind == "column":
+    if field.kind in TYPED:
         return field.type
     if field.kind in NESTED:
         return JSON
@@ -172,7 +177,7 @@ def _field(
     parts = tuple(_parts(one, simple)) if kind == "template" else ()
     value = _field_value(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
-    type_ = one.choice("type", TYPES, default="string") if kind == "column" else "string"
+    type_ = one.choice("type", TYPES, default="string") if kind in TYPED else "string"
     sent_as = "" if depth else one.text("as")
     when_null = "" if kind in (*NESTED, "constant") else one.choice("when_null", WHEN_NULL)
     one.finish()
@@ -262,6 +267,8 @@ def _field_value(one: Section, kind: str) -> Scalar:
         return one.text(kind)
     if kind in NESTED:
         return None
+    if kind in JSON_KINDS:
+        return _path(one, kind)
     if kind != "identifier":
         return one.name(kind)
     text = one.text("identifier")
@@ -274,6 +281,12 @@ def _field_value(one: Section, kind: str) -> Scalar:
         )
         return ""
     return text
+
+
+def _path(one: Section, kind: str) -> str:
+    text, node = one.text(kind), one.node(kind)
+    is_plain = text and node and read_path(text, one.what, node, one.problems)
+    return text if is_plain else ""
 
 
 def _constant(one: Section) -> Scalar:

@@ -37,6 +37,7 @@ from cdp.syncs.snapshot import write_snapshot
 from cdp.syncs.spec import Sync
 from cdp.syncs.tables import ensure_tables
 from cdp.syncs.target import target_of
+from cdp.syncs.window import record_loads
 from cdp.warehouse import LOCK_WAIT_S, Warehouse, duckdb_path, open_warehouse
 
 
@@ -194,6 +195,8 @@ class _Run:
             ledger.write_invalid(warehouse, self.project, *names)
             if not result.error:
                 ledger.withdraw(warehouse, self.project, *names[1:])
+            if not result.error and self.sync.origin.is_events:
+                record_loads(warehouse, self.project, self.sync, self.run_id)
             if not result.error and plan.choice:
                 ledger.rebase(warehouse, self.project, *names[1:])
                 adopt(warehouse, self.project, self.sync, plan.mapping, plan.choice, "definition")

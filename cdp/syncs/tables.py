@@ -138,6 +138,12 @@ REJECTED = Table(
         ("rejected_at", "timestamp", "When."),
     ),
 )
+LOADS = Table(
+    "sync_loads",
+    "A load that a run of a sync of events looked at. Once that run is done, it is not looked at "
+    "again.",
+    (_RUN, _SYNC, _DESTINATION, ("load_id", "bigint", "The load, as in raw.load_files.")),
+)
 MAPPINGS = Table(
     "sync_mappings",
     "A mapping that the ledger of a (sync, destination) came to rest on; the last one holds.",
@@ -200,7 +206,7 @@ Printed from the code (`cdp/syncs/tables.py`). They are in `<schema>_ops`, outsi
 survive `dbt build --full-refresh`, and bear these texts as comments. Times are in UTC. Keys are
 what the syncs use, so they may be personal data; `key_sha256` is a pseudonym, and reasons are
 redacted."""
-TABLES = (RUNS, INTENTS, LEDGER, REJECTED, MAPPINGS, DECISIONS, APPROVALS, ALERTS)
+TABLES = (RUNS, INTENTS, LEDGER, REJECTED, LOADS, MAPPINGS, DECISIONS, APPROVALS, ALERTS)
 
 
 def table(project: Project, name: str) -> str:

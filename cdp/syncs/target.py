@@ -33,13 +33,16 @@ def removes(sync: Sync, destination: Destination) -> bool:
     found = destination.manifest.object(sync.object)
     if found is not None and (found.appends or not found.serves(REMOVE)):
         return False
+    if sync.origin.is_events:
+        return False
     return sync.on_leave != "nothing"
 
 
 def appends(destination: Destination, sync: Sync) -> bool:
     """Whether rows that were acknowledged are never sent again."""
     found = destination.manifest.object(sync.object)
-    return sync.mode == "insert" or (found is not None and found.appends)
+    is_added_once = sync.mode == "insert" or sync.origin.is_events
+    return is_added_once or (found is not None and found.appends)
 
 
 def mapping_of(sync: Sync, destination: Destination) -> str:

@@ -14,14 +14,17 @@ import pytest
 
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
-from tests.entities import oracle, tables
+from tests.entities import oracle, syncs, tables
 from tests.entities.oracle import Message
 from tests.identity.oracle import profile_id
 from tests.projects import build, compile_here, fingerprints, lift_limits, load, new_project, run
 
 SEED = 2_718
 PEOPLE, CALLS = 120, 900
-SELECTED = ("+entity__household", "+account_traits", "profiles", "profile_merges")
+SELECTED = (
+    "+entity__household", "+account_traits", "profiles", "profile_merges",
+    *(f"sync__{name}" for name in syncs.DEFINITIONS), "profile_events",
+)  # fmt: skip
 EARLY, LATE = datetime(2025, 12, 1), datetime(2027, 1, 1)
 HOME, OFFICE, MANOR = ({"street": f"{one} 1", "zip": "1"} for one in ("home", "office", "manor"))
 Member = tuple[UUID, UUID]
@@ -45,6 +48,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     lift_limits(project)
     (project.definitions / "entities").mkdir(exist_ok=True)
     (project.definitions / "entities" / "household.yml").write_text(oracle.DEFINITION)
+    syncs.define(project)
     compile_here(project)
     world = oracle.generate_world(Random(SEED), PEOPLE, CALLS)
     batches = [world[::2] + _before(), world[1::2] + _after()]
@@ -54,6 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
         file.write_text(oracle.lines(batch, str(number)))
         assert load(project, "web", [file]).rejected_count == 0
         run(project, "--select", *SELECTED)
+        syncs.send(project)
         early = early or _rows(project, "entity_members", "entity_id, canonical_profile_id")
     return Built(project, [*batches[0], *batches[1]], early)
 
@@ -127,6 +132,37 @@ def test_of_two_entities_that_become_one_the_older_gives_its_id_and_the_other_le
 def test_all_is_what_plain_python_finds(built: Built) -> None:
     with open_warehouse(built.project, read_only=True) as warehouse:
         assert tables.found(warehouse.rows, "main") == tables.expected(built.messages)
+
+
+def test_an_event_is_sent_once_although_its_profile_merges(built: Built) -> None:
+    rows = list(syncs.sent(built.project, "seen"))
+    seen = sum(one.body.get("event") == "Seen" for one in built.messages)
+    assert len({row["key"] for row in rows}) == len(rows) == seen > 0
+    assert {row["operation"] for row in rows} == {"upsert"}
+
+
+def test_the_desired_state_of_events_follows_a_merge(built: Built) -> None:
+    """Each event with the profile that it is of today, and an identifier of that profile."""
+    owned = {(str(key), str(profile)) for key, profile in _rows(
+        built.project, "profile_events", "event_id, canonical_profile_id"
+    )}  # fmt: skip
+    now = _rows(built.project, "sync__seen", "sync_key, profile_id, user_id")
+    assert {(key, profile) for key, profile, _ in now} <= owned
+    merged = str(_profile(built, "ann"))
+    assert {who for _, profile, who in now if profile == merged} == {"ann"}
+
+
+@pytest.mark.parametrize(("name", "table"), [("firms", "accounts"), ("homes", "entity__household")])
+def test_an_entity_is_kept_equal(built: Built, name: str, table: str) -> None:
+    there: dict[str, int] = {}
+    for row in syncs.sent(built.project, name):
+        there.pop(row["key"], None)
+        if row["operation"] == "upsert":
+            there[row["key"]] = int(row["members"])
+    key = "account_id" if table == "accounts" else "entity_id"
+    assert there == {
+        str(one): count for one, count in _rows(built.project, table, f"{key}, member_count")
+    }
 
 
 def test_the_queries_of_the_guide_run(built: Built, repository: Path) -> None:

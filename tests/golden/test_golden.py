@@ -51,6 +51,8 @@ MODELS = (
     "sync__accounts",
     "sync__documents",
     "sync__households",
+    "sync__orders",
+    "sync__every_event",
 )
 
 

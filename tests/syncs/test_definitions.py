@@ -48,8 +48,8 @@ def problems_of(shop: Shop) -> str:
                 "error[ambiguous-source]: 'from' of sync 'customers' must name one source\n"
                 "  --> syncs/customers.yml:3:7\n"
                 "   3 | from: {model: customers, profiles: true}\n"
-                "help: write one of 'audience: <name>', 'profiles: true', 'model: <name>' and "
-                "'entities: <name>'"
+                "help: write one of 'audience: <name>', 'profiles: true', 'model: <name>', "
+                "'entities: <name>' and 'events: <name>'"
             ),
         ),
         (
@@ -130,7 +130,8 @@ def problems_of(shop: Shop) -> str:
             (
                 "error[ambiguous-field]: field 'email' of sync 'customers' must have "
                 "exactly one of "
-                "'identifier', 'trait', 'column', 'constant', 'template', 'object' and 'array'\n"
+                "'identifier', 'trait', 'column', 'constant', 'template', 'object', 'array', "
+                "'property' and 'context'\n"
                 "  --> syncs/customers.yml:6:3\n"
                 "   6 |   email: {column: email, constant: 1}\n"
                 "help: keep one of column, constant"

@@ -202,7 +202,7 @@ def test_skipping_is_part_of_the_mapping(shop: Shop) -> None:
             (
                 "error[ambiguous-field]: member 'city' of field 'address' of sync 'customers' must "
                 "have exactly one of 'identifier', 'trait', 'column', 'constant', 'template', "
-                "'object' and 'array'\n"
+                "'object', 'array', 'property' and 'context'\n"
                 "  --> syncs/customers.yml:6:22\n"
                 "   6 |   address: {object: {city: {colum: city}}}\n"
                 "help: did you mean 'column'?"

@@ -111,6 +111,79 @@ def mistakes(shop: Shop, more: str) -> str:
                 "help: leave it out, or sync a model that says which member's it is"
             ),
         ),
+        (
+            "from: {events: Seen}\nfields: {m: {property: a}}\n",
+            (
+                "error[missing-since]: 'from' of sync 'customers' does not say from when events "
+                "are sent\n"
+                "  --> syncs/customers.yml:4:7\n"
+                "   4 | from: {events: Seen}\n"
+                "help: add 'since: now' (what is loaded after the first run), a date such as "
+                "'since: 2026-05-01' (what occurred from then on), or 'since: all'"
+            ),
+        ),
+        (
+            "from: {events: Seen, since: yesterday}\nfields: {m: {property: a}}\n",
+            (
+                "error[invalid-timestamp]: 'since' of 'from' of sync 'customers' has the timestamp "
+                "'yesterday'\n"
+                "  --> syncs/customers.yml:4:29\n"
+                "   4 | from: {events: Seen, since: yesterday}\n"
+                "help: write a date (2026-05-01) or a time in ISO form (2026-05-01T12:00:00Z)"
+            ),
+        ),
+        (
+            "from: {events: all, since: all}\nkey: m\nfields: {m: {property: a}}\n",
+            (
+                "error[unstable-key]: sync 'customers' sends events by 'm', which two of them "
+                "may share\n"
+                "  --> syncs/customers.yml:5:6\n"
+                "   5 | key: m\n"
+                "help: leave 'key' out, or map it from the event's id: 'm: {column: event_id}'"
+            ),
+        ),
+        (
+            "from: {events: all, since: all}\nmode: mirror\nfields: {m: {property: a}}\n",
+            (
+                "error[unsupported-mode]: sync 'customers' has the mode 'mirror', which Rows do "
+                "not have for "
+                "events\n"
+                "  --> syncs/customers.yml:5:7\n"
+                "   5 | mode: mirror\n"
+                "help: one of 'append'"
+            ),
+        ),
+        (
+            "from: {events: all, since: all}\non_leave: remove\nfields: {m: {property: a}}\n",
+            (
+                "error[not-for-events]: sync 'customers' removes rows that leave, and events do "
+                "not leave\n"
+                "  --> syncs/customers.yml:4:16\n"
+                "   4 | from: {events: all, since: all}\n"
+                "help: leave out 'on_leave'"
+            ),
+        ),
+        (
+            "from: {profiles: true}\nfields: {m: {property: a.b}}\n",
+            (
+                "error[wrong-level]: sync 'customers' maps property 'a.b', which is of events, and "
+                "profiles are not\n"
+                "  --> syncs/customers.yml:5:24\n"
+                "   5 | fields: {m: {property: a.b}}\n"
+                "help: use a trait, or a sync of events ('from: {events: ...}')"
+            ),
+        ),
+        (
+            "from: {events: all, since: all}\nfields: {m: {property: 'a[0]'}}\n",
+            (
+                "error[invalid-path]: field 'm' of sync 'customers' has the property path 'a[0]'\n"
+                "  --> syncs/customers.yml:5:24\n"
+                "   5 | fields: {m: {property: 'a[0]'}}\n"
+                "help: write names with dots between them, such as 'shipping.city', without "
+                "quotes, "
+                "brackets or array positions"
+            ),
+        ),
     ],
 )
 def test_a_mistake_in_an_origin_says_what_to_write(define: Shop, more: str, expected: str) -> None:
@@ -124,3 +197,44 @@ def test_an_entity_is_identified_by_its_own_id(define: Shop) -> None:
             HEAD + f"from: {{entities: {entity}}}\nfields: {{m: {{column: member_count}}}}\n"
         )
         assert define.catalogue.syncs["customers"].key == key
+
+
+@pytest.mark.parametrize(
+    ("destination", "object", "expected"),
+    [
+        (
+            "destination: whole\n",
+            "",
+            (
+                "error[not-for-events]: sync 'customers' sends events, and destination 'whole' "
+                "keeps "
+                "a file of everything\n"
+                "  --> syncs/customers.yml:3:16\n"
+                "   3 | from: {events: all, since: all}\n"
+                "help: name a destination with 'write: changes', where each run writes what is new"
+            ),
+        ),
+        (
+            "destination: ads\n",
+            "options: {list_id: 7}\n",
+            (
+                "error[not-for-events]: sync 'customers' sends events, and Members of a list "
+                "hold members\n"
+                "  --> syncs/customers.yml:3:16\n"
+                "   3 | from: {events: all, since: all}\n"
+                "help: sync an audience of the profiles that have these events"
+            ),
+        ),
+    ],
+)
+def test_a_destination_that_takes_no_events_is_refused(
+    define: Shop, destination: str, object: str, expected: str
+) -> None:
+    path = define.folder / "definitions" / "destinations.yml"
+    ads = "  - {name: ads, type: klaviyo, live_on: [dev], settings: {api_key: env:HOOK_TOKEN}}\n"
+    path.write_text(path.read_text() + ads)
+    head = "name: customers\ndescription: C.\nfrom: {events: all, since: all}\n"
+    object = f"object: list_members\n{object}key: email\n" if object else ""
+    sync = define.folder / "definitions" / "syncs" / "customers.yml"
+    sync.write_text(f"{head}{destination}{object}fields: {{email: {{column: event_id}}}}\n")
+    assert problems_of(define).split("\n\n")[0] == expected
