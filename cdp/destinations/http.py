@@ -260,7 +260,7 @@ class HttpDriver:
         batch: Batch,
     ) -> Sequence[Outcome] | Refused:
         """Send rows; those that a refusal did not name are sent again without the named ones."""
-        if operation.job is not None:
+        if operation.job is not None and operation.job.filling is not None:
             return self._stage(operation, rows, batch)
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(rows)))

@@ -1,9 +1,10 @@
 """Rows that travel by a job: made, filled and closed now, done some time later.
 
-Owns the order of a job's requests and the reading of its result files. The id of a
-job is made durable before the job is closed, and nothing is applied before that: so a
-run that died finds its job again, and never fills a second one beside it. Knows no
-vendor; waits by the driver's own sleep.
+Owns the order of a job's requests and the reading of its results. The id of a job that
+is filled is made durable before the job is closed, and nothing is applied before that: so
+a run that died finds its job again, and never fills a second one beside it. A job that
+the writing request itself begins is only asked about here. Knows no vendor; waits by the
+driver's own sleep.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import httpx
 
 from cdp.destinations.delivery import (
+    ACCEPTED,
     REJECTED,
     RETRY,
     STAGED,
@@ -28,7 +30,7 @@ from cdp.destinations.delivery import (
     Refused,
     Stop,
 )
-from cdp.destinations.manifest.jobs import Job, JobResults
+from cdp.destinations.manifest.jobs import Filling, Job, JobResults
 from cdp.destinations.manifest.replies import holds
 from cdp.destinations.manifest.request import Request
 from cdp.destinations.reply import FatalReply, parse_body
@@ -39,6 +41,27 @@ from cdp.destinations.template import look_up
 
 LONGEST_WAIT_S = 30.0
 NOT_PROCESSED = "not_processed"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a job is: open, running, done, failed or gone; why it failed; how many rows it refused.
+
+    `refused` is None where the destination does not count.
+    """
+
+    state: str
+    why: str = ""
+    refused: int | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """What results say of a row; it is the one that bears one of `names`."""
+
+    names: frozenset[str]
+    reason: str
+    remote_id: str
 
 
 @dataclass(frozen=True)
@@ -65,11 +88,16 @@ class Jobs:
     exchange: Exchange
     left_s: float
 
+    @property
+    def _filling(self) -> Filling:
+        assert self.job.filling is not None
+        return self.job.filling
+
     def start(
         self, rows: Sequence[Row], batch: Batch, hidden: Sequence[Any]
     ) -> list[Outcome] | Refused:
         """Put rows into a job and close it. Raises TryAgain while nothing has been applied."""
-        if batch.job and self._state(batch.job)[0] not in ("open", "gone"):
+        if batch.job and self._state(batch.job).state not in ("open", "gone"):
             return self._staged(rows, batch.job)
         filled: str | Refused = self.exchange.tried(lambda: self._filled(rows, hidden))
         if isinstance(filled, Refused):
@@ -89,15 +117,15 @@ class Jobs:
     def settle(self, rows: Sequence[Row], job_id: str, hidden: Sequence[Any]) -> list[Outcome]:
         """What became of the rows of a job; still staged when it is not done in time."""
         try:
-            state, why = self._awaited(job_id)
-            if state == "open":
+            standing = self._awaited(job_id)
+            if standing.state == "open":
                 lost = Outcome(RETRY, "job_open", "its job was never closed")
                 return [lost] * len(rows)
-            if state == "gone":
+            if standing.state == "gone":
                 return [Outcome(UNKNOWN, "job_gone", "its job is gone")] * len(rows)
-            if state == "running":
+            if standing.state == "running":
                 return self._staged(rows, job_id)
-            return self._read(rows, job_id, redact(why, hidden), hidden)
+            return self._read(rows, job_id, standing, hidden)
         except TryAgain:
             return self._staged(rows, job_id)
 
@@ -109,21 +137,21 @@ class Jobs:
 
     def _filled(self, rows: Sequence[Row], hidden: Sequence[Any]) -> str | Refused:
         """A new job with the rows in it. What an earlier try left open is never applied."""
-        made = self._ask(self.job.create)
+        made = self._ask(self._filling.create)
         if not 200 <= made.status_code < 300:
             raise FatalReply(made.status_code, f"http_{made.status_code}")
         job_id = look_up(parse_body(made), self.job.id)
         if not isinstance(job_id, (str, int)) or job_id == "":
             raise TryAgain("malformed_body", may_have_arrived=False)
-        filled = self._ask(self.job.upload, rows, str(job_id))
+        filled = self._ask(self._filling.upload, rows, str(job_id))
         if not 200 <= filled.status_code < 300:
             return Refused(f"http_{filled.status_code}", redact(filled.text, hidden))
         return str(job_id)
 
     def _closed(self, job_id: str, hidden: Sequence[Any]) -> Refused | None:
-        closed = self._ask(self.job.close, (), job_id)
+        closed = self._ask(self._filling.close, (), job_id)
         # A job that an earlier try closed can refuse to be closed again.
-        if 200 <= closed.status_code < 300 or self._state(job_id)[0] != "open":
+        if 200 <= closed.status_code < 300 or self._state(job_id).state != "open":
             return None
         return Refused(f"http_{closed.status_code}", redact(closed.text, hidden))
 
@@ -139,46 +167,48 @@ class Jobs:
             raise TryAgain("malformed_body", may_have_arrived=False)
         return response
 
-    def _awaited(self, job_id: str) -> tuple[str, str]:
-        """The state of a job, running when the time is over, and why it failed."""
+    def _awaited(self, job_id: str) -> Standing:
+        """How a job is; running when the time is over."""
         wait = self.job.every_s
-        state, why = self._state(job_id)
-        while state == "running" and self.left_s > 0:
+        standing = self._state(job_id)
+        while standing.state == "running" and self.left_s > 0:
             wait = min(wait, self.left_s)
             self.exchange.sleep(wait)
             self.left_s -= wait
             wait = min(2 * wait, LONGEST_WAIT_S)
-            state, why = self._state(job_id)
-        return state, why
+            standing = self._state(job_id)
+        return standing
 
-    def _state(self, job_id: str) -> tuple[str, str]:
-        """open, running, done, failed or gone, and why it failed."""
+    def _state(self, job_id: str) -> Standing:
         response = self.exchange.tried(lambda: self._ask(self.job.status, (), job_id))
         if response.status_code == 404:
-            return "gone", ""
+            return Standing("gone")
         body, states = parse_body(response), self.job.states
         if body is None or not 200 <= response.status_code < 300:
-            return "running", ""
+            return Standing("running")
         if states.failed and holds(body, states.failed):
-            return "failed", str(look_up(body, states.reason) or "") if states.reason else ""
+            return Standing("failed", str(look_up(body, states.reason) or ""))
         named = {"open": states.open, "done": states.done}
-        return next(
-            (name for name, one in named.items() if one and holds(body, one)), "running"
-        ), ""
+        state = next((name for name, one in named.items() if one and holds(body, one)), "running")
+        refused = look_up(body, states.refused)
+        return Standing(state, refused=refused if isinstance(refused, int) else None)
 
     def _read(
-        self, rows: Sequence[Row], job_id: str, why: str, hidden: Sequence[Any]
+        self, rows: Sequence[Row], job_id: str, standing: Standing, hidden: Sequence[Any]
     ) -> list[Outcome]:
-        """What the result files say; `why` is the reason of a job that failed."""
+        """What the results say."""
         found: dict[int, Outcome] = {}
-        for results in self.job.results:
+        why = redact(standing.why, hidden)
+        for results in self.job.results if standing.refused != 0 else ():
             response = self.exchange.tried(partial(self._fetch, results, job_id))
             named = self._named(results, response, rows, hidden)
             if named is None:
-                why = "a result file of its job cannot be read or names other rows"
+                why = "the results of its job cannot be read or name other rows"
                 return [Outcome(UNKNOWN, "malformed_results", why)] * len(rows)
             found.update(named)
-        unnamed = Outcome(UNKNOWN, "unaccounted", why or "no result file of its job names it")
+        unnamed = Outcome(UNKNOWN, "unaccounted", why or "no result of its job names it")
+        if standing.state == "done" and standing.refused == len(found):
+            unnamed = Outcome(ACCEPTED)
         outcomes = [found.get(index, unnamed) for index in range(len(rows))]
         if not why:
             return outcomes
@@ -202,19 +232,21 @@ class Jobs:
         rows: Sequence[Row],
         hidden: Sequence[Any],
     ) -> dict[int, Outcome] | None:
-        """The outcomes that a result file has, by position; None when it is not to be believed."""
-        is_whole = 200 <= response.status_code < 300 and len(response.content) <= self._longest
-        lines = _lines(response.content) if is_whole else None
-        column = self.exchange.render(results.match)
-        if lines is None or (lines.fieldnames and column not in lines.fieldnames):
+        """The outcomes that results have, by position; None when they are not to be believed."""
+        if not 200 <= response.status_code < 300 or len(response.content) > self._longest:
+            return None
+        match = self.exchange.render(results.match)
+        read = _items if results.list else _lines
+        lines = read(response, results, match)
+        if lines is None:
             return None
         at = {str(row[results.by]).casefold(): index for index, row in enumerate(rows)}
         found: dict[int, Outcome] = {}
         for line in lines:
-            index = at.get(str(line[column]).casefold())
-            if index is None:
+            named = {at[text] for text in line.names if text in at}
+            if len(named) != 1:
                 return None
-            found[index] = _outcome(results, line, hidden)
+            found[named.pop()] = _outcome(results, line, hidden)
         return found
 
 
@@ -222,21 +254,56 @@ def _scope(job_id: str) -> dict[str, Any]:
     return {"job": {"id": job_id}}
 
 
-def _lines(content: bytes) -> csv.DictReader[str] | None:
+def _lines(response: httpx.Response, results: JobResults, match: str) -> list[Line] | None:
     """The lines of a result file; None for what is none."""
-    text = content.decode("utf-8-sig", "replace")
+    text = response.content.decode("utf-8-sig", "replace")
     if text.lstrip().startswith("<"):
         return None
-    return csv.DictReader(io.StringIO(text, newline=""))
+    lines = csv.DictReader(io.StringIO(text, newline=""))
+    if lines.fieldnames and match not in lines.fieldnames:
+        return None
+    return [
+        Line(
+            frozenset({str(line[match]).casefold()}),
+            str(line.get(results.reason) or ""),
+            str(line.get(results.remote_id) or ""),
+        )
+        for line in lines
+    ]
 
 
-def _outcome(results: JobResults, line: Mapping[str, Any], hidden: Sequence[Any]) -> Outcome:
-    reason = str(line.get(results.reason) or "") if results.reason else ""
+def _items(response: httpx.Response, results: JobResults, match: str) -> list[Line] | None:
+    """The items of a list in a JSON body; None where there is none."""
+    items = look_up(parse_body(response), results.list)
+    if not isinstance(items, list):
+        return None
+    return [
+        Line(
+            frozenset(_texts(look_up(item, match))),
+            str(look_up(item, results.reason) or ""),
+            str(look_up(item, results.remote_id) or ""),
+        )
+        for item in items
+    ]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value, whatever its shape."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif value is not None:
+        yield str(value).casefold()
+
+
+def _outcome(results: JobResults, line: Line, hidden: Sequence[Any]) -> Outcome:
+    reason = line.reason
     match = re.search(results.code, reason) if results.code else None
     code = match[0] if match else ""
     state = results.codes.get(code, results.says)
-    remote_id = str(line.get(results.remote_id) or "") if results.remote_id else ""
     if state in (REJECTED, RETRY):
         named = redact(code, hidden) or (NOT_PROCESSED if state == RETRY else REJECTED)
         return Outcome(state, named, redact(reason, hidden))
-    return replace(Outcome(state), remote_id=remote_id)
+    return Outcome(state, remote_id=line.remote_id)

@@ -16,8 +16,9 @@ from typing import Any
 
 import httpx
 
-from cdp.destinations.delivery import ACCEPTED, REJECTED, UNKNOWN, Outcome, Refused
+from cdp.destinations.delivery import ACCEPTED, REJECTED, STAGED, UNKNOWN, Outcome, Refused
 from cdp.destinations.manifest import Http, Operation
+from cdp.destinations.manifest.jobs import Job
 from cdp.destinations.manifest.replies import RemoteId, Results, Rule, holds
 from cdp.destinations.retry import TryAgain, parse_reset, parse_retry_after
 from cdp.destinations.rows import Row
@@ -77,7 +78,22 @@ def read_reply(
             raise FatalReply(status, f"http_{status}")
         return Refused(f"http_{status}", redact(response.text, hidden))
     found: Outcomes = named if named is not None else [Outcome(ACCEPTED)] * len(rows)
-    return _with_remote_ids(found, operation.remote_id, body, rows)
+    found = _with_remote_ids(found, operation.remote_id, body, rows)
+    is_taken = any(one is not None and one.state == ACCEPTED for one in found)
+    return _in_job(found, operation.job, body) if operation.job and is_taken else found
+
+
+def _in_job(found: Outcomes, job: Job, body: Any) -> Outcomes:
+    """Rows that were taken are in the job that the reply names. Raises TryAgain without one."""
+    job_id = look_up(body, job.id)
+    if not isinstance(job_id, (str, int)) or job_id == "":
+        raise TryAgain("malformed_body", may_have_arrived=True)
+    return [
+        replace(one, state=STAGED, code="job", job=str(job_id))
+        if one is not None and one.state == ACCEPTED
+        else one
+        for one in found
+    ]
 
 
 def check_answer(response: httpx.Response, http: Http, rules: Sequence[Rule]) -> None:

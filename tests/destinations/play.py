@@ -146,18 +146,18 @@ def play(case: Case, vendor: Vendor) -> Any:
         )
         for row in case.rows
     ]
-    jobs: list[str] = []
-    batch = Batch("customers", "run", 1, rows, "batch-key", keep_job=jobs.append)
+    batch = Batch("customers", "run", 1, rows, "batch-key")
     settled: Sequence[Outcome] | None = None
     try:
         reply = driver.send(batch)
-        if jobs and not isinstance(reply, Refused):
+        staged = [] if isinstance(reply, Refused) else [one for one in reply if one.job]
+        if staged and not isinstance(reply, Refused):
             waiting = [
                 replace(row, remote_id=one.remote_id, fields={})
                 for row, one in zip(rows, reply, strict=True)
                 if one.state == STAGED
             ]
-            settled = driver.settle(replace(batch, rows=waiting, job=jobs[0]))
+            settled = driver.settle(replace(batch, rows=waiting, job=staged[0].job))
     except Stop as stop:
         return {"stop": stop.slug}
     finally:

@@ -192,7 +192,7 @@ def test_a_destination_that_refuses_the_question_ends_the_run_and_forgets_nothin
 def test_the_command_says_that_rows_are_in_jobs(
     shop: Shop, crm: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs.Jobs, "_awaited", lambda self, job_id: ("running", ""))
+    monkeypatch.setattr(jobs.Jobs, "_awaited", lambda self, job_id: jobs.Standing("running"))
     desire(shop, a="a@x", b="b@x")
     for _ in range(2):
         ran = CliRunner().invoke(cli, ["sync", "run", "--project-dir", str(shop.folder)])

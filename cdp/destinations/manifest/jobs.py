@@ -1,8 +1,10 @@
 """Jobs of a destination that takes rows first and says later what became of them.
 
 Owns their specs and reading: the requests that make a job, fill it, close it, ask how
-it is and fetch its result files, and how the answers are read. Nothing is applied
-before a job is closed, so that making and filling one may be begun anew.
+it is and fetch its results, and how the answers are read. Where a job is made, filled and
+closed by requests of their own, nothing is applied before it is closed, so that making and
+filling one may be begun anew. Other destinations begin a job with each request that
+writes: there only its id is read, and what follows is the same.
 """
 
 from __future__ import annotations
@@ -23,17 +25,19 @@ MATCHES = ("key", "remote_id")
 
 @dataclass(frozen=True)
 class JobResults:
-    """A result file (CSV with a header): the rows in it are `says`.
+    """A result file (CSV with a header), or a `list` in a JSON body: the rows in it are `says`.
 
     The column `match` holds the key (or, with `by: remote_id`, the id) of a row;
-    `remote_id` and `reason` are columns too. `code` is a pattern that is searched for in
-    the reason, and `codes` maps what it finds to accepted, rejected or retry.
+    `remote_id` and `reason` are columns too. In JSON they are paths, and `match` may lead
+    to a mapping that has the key somewhere in it. `code` is a pattern that is searched
+    for in the reason, and `codes` maps what it finds to accepted, rejected or retry.
     """
 
     request: Request
     says: str
     match: Template
     by: str = "key"
+    list: str = ""
     remote_id: str = ""
     reason: str = ""
     code: str = ""
@@ -45,7 +49,8 @@ class JobStates:
     """Conditions on the reply to the question how a job is; what fits none of them is running.
 
     open: it was never closed. failed: it ended before all of its rows were done.
-    `reason` leads to why.
+    `reason` leads to why, `refused` to the number of rows that were refused: where it is
+    that of the rows that results name, all others were accepted.
     """
 
     open: Mapping[str, Any]
@@ -53,35 +58,49 @@ class JobStates:
     done: Mapping[str, Any]
     failed: Mapping[str, Any]
     reason: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Filling:
+    """The requests that make a job, put rows into it, and close it."""
+
+    create: Request
+    upload: Request
+    close: Request
 
 
 @dataclass(frozen=True)
 class Job:
     """How rows travel by jobs. Times in seconds.
 
-    `id` leads to the job's id in the reply to `create`. A run asks how its jobs are for up
-    to `within_s` in all, at first after `every_s`.
+    `id` leads to the job's id in the reply to `filling.create`, or, without a `filling`, to
+    the request that writes. A run asks how its jobs are for up to `within_s` in all, at
+    first after `every_s`.
     """
 
-    create: Request
     id: str
-    upload: Request
-    close: Request
     status: Request
     states: JobStates
     every_s: float
     within_s: float
     results: tuple[JobResults, ...]
+    filling: Filling | None = None
 
     @property
     def requests(self) -> dict[str, Request]:
-        """Every request but those of result files, by what it does."""
-        return {
-            "job_create": self.create,
-            "job_upload": self.upload,
-            "job_close": self.close,
-            "job_status": self.status,
-        }
+        """Every request but those that write and those of results, by what it does."""
+        filling = self.filling
+        own = (
+            {
+                "job_create": filling.create,
+                "job_upload": filling.upload,
+                "job_close": filling.close,
+            }
+            if filling
+            else {}
+        )
+        return {**own, "job_status": self.status}
 
 
 def read_job(operation: Section) -> Job | None:
@@ -89,16 +108,26 @@ def read_job(operation: Section) -> Job | None:
     one = operation.section("job", "job")
     if one is None:
         return None
-    made = _part(one, "create", lambda part: (read_request(part), part.text("id", default="id")))
-    upload, close = _part(one, "upload", read_request), _part(one, "close", read_request)
+    job_id, filling = _begun(one)
     asked = _part(one, "status", lambda part: (read_request(part), _states(part)))
-    results = tuple(_results(part) for part in one.sections("results", "results", required=True))
+    results = tuple(_results(part) for part in one.sections("results", "results"))
     every_s, within_s = seconds(one, "every_s", 5.0), seconds(one, "within_s", 120.0)
     one.finish()
-    if made is None or upload is None or close is None or asked is None:
+    if asked is None:
         return None
-    (create, job_id), (status, states) = made, asked
-    return Job(create, job_id, upload, close, status, states, every_s, within_s, results)
+    status, states = asked
+    return Job(job_id, status, states, every_s, within_s, results, filling)
+
+
+def _begun(one: Section) -> tuple[str, Filling | None]:
+    """Where a job's id is, and the requests that fill it, if there are any."""
+    if "create" not in one:
+        return one.text("id", required=True), None
+    made = _part(one, "create", lambda part: (read_request(part), part.text("id", default="id")))
+    upload, close = _part(one, "upload", read_request), _part(one, "close", read_request)
+    if made is None or upload is None or close is None:
+        return "", None
+    return made[1], Filling(made[0], upload, close)
 
 
 def _part(section: Section, key: str, read: Callable[[Section], Any]) -> Any:
@@ -117,6 +146,7 @@ def _states(one: Section) -> JobStates:
         read_conditions(one, "done"),
         read_conditions(one, "failed"),
         one.text("reason"),
+        one.text("refused"),
     )
 
 
@@ -137,6 +167,7 @@ def _results(one: Section) -> JobResults:
         one.choice("says", ROW_STATES, required=True, default="accepted"),
         from_node(one.node("match", required=True)),
         one.choice("by", MATCHES, default="key"),
+        one.text("list"),
         one.text("remote_id"),
         one.text("reason"),
         code,

@@ -69,7 +69,7 @@ class Lookup:
 class Operation:
     """The row operations it serves, how rows are batched, what is sent, how replies are read.
 
-    Where rows travel by a `job`, `request` is the one that has them in it.
+    Where rows travel by a `job`, `request` is still the one that has them in it.
     """
 
     serves: tuple[str, ...]
@@ -214,7 +214,7 @@ def _operation(one: Section) -> Operation:
     job = read_job(one)
     found = Operation(
         names(one, "serves", OPERATIONS),
-        read_request(one) if job is None else job.upload,
+        job.filling.upload if job and job.filling else read_request(one),
         max_items,
         max_bytes,
         one.choice("expects", ("any", "json"), default="any"),

@@ -1,11 +1,13 @@
-"""Jobs of a simulated destination: made, filled, closed, and done some questions later.
+"""Jobs of a simulated destination: begun, and done some questions later.
 
-Owns the jobs' state and the answers to their requests. Rows are applied when a job is
-done, and in the order in which jobs are closed.
+Owns the jobs' state and the answers to their requests: of those that are made, filled
+and closed, and of those that a writing request begins. Rows are applied when a job is
+done.
 """
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 from collections.abc import Callable, Sequence
@@ -62,19 +64,34 @@ class HeldJobs:
         if match.route.part == "job_status":
             return _ask(held, apply)
         if match.route.part == "job_upload":
-            own = again(replace(held.match.route, request=_job(held).upload, part="job_upload"))
+            route = held.match.route
+            own = again(replace(route, request=route.operation.request, part="job_upload"))
             return _fill(held, own.rows) if own else plain(400, {"message": "no rows of this job"})
         url = match.route.request.url
         results = next(one for one in _job(held).results if one.request.url == url)
+        if results.list:
+            return plain(200, _listed(held, results, render))
         return 200, {"Content-Type": "text/csv"}, _written(held, results, render)
 
+    def begin(self, match: Match, sample: Any, status: int) -> Reply:
+        """A job with the rows of the request that begins it."""
+        job_id, held = self._add(match)
+        held.rows, held.state = match.rows, "running"
+        body: dict[str, Any] = copy.deepcopy(sample) if isinstance(sample, dict) else {}
+        put(body, _job(held).id, job_id)
+        return plain(status, body)
+
     def _make(self, match: Match) -> Reply:
-        job_id = f"job{len(self.jobs)}"
-        held = HeldJob(match, QUESTIONS[len(self.jobs) % len(QUESTIONS)])
-        self.jobs[job_id] = held
+        job_id, held = self._add(match)
         body: dict[str, Any] = {}
         put(body, _job(held).id, job_id)
         return plain(200, body)
+
+    def _add(self, match: Match) -> tuple[str, HeldJob]:
+        job_id = f"job{len(self.jobs)}"
+        held = HeldJob(match, QUESTIONS[len(self.jobs) % len(QUESTIONS)])
+        self.jobs[job_id] = held
+        return job_id, held
 
 
 def _job(held: HeldJob) -> Job:
@@ -108,7 +125,25 @@ def _ask(held: HeldJob, apply: Apply) -> Reply:
     body: dict[str, Any] = {}
     for path, wanted in conditions.items():
         put(body, path, example(wanted))
+    if states.refused:
+        put(body, states.refused, len(held.refused))
     return plain(200, body)
+
+
+def _listed(
+    held: HeldJob, results: JobResults, render: Callable[[Any, HeldJob], str]
+) -> dict[str, Any]:
+    """The rows that were refused, as items of a list."""
+    items = []
+    for index, code in held.refused.items():
+        item: dict[str, Any] = {}
+        put(item, render(results.match, held), held.rows[index]["identifiers"])
+        if results.reason:
+            put(item, results.reason, f"{code}:{REFUSAL}:--")
+        items.append(item)
+    body: dict[str, Any] = {}
+    put(body, results.list, items)
+    return body
 
 
 def _written(held: HeldJob, results: JobResults, render: Callable[[Any, HeldJob], str]) -> bytes:

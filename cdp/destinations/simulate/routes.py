@@ -93,7 +93,8 @@ def routes_of(http: Http) -> list[Route]:
                     found.append(Route(shape, operation, request, part))
                 for results in operation.job.results:
                     found.append(Route(shape, operation, results.request, "job_results"))
-                continue
+                if operation.job.filling is not None:
+                    continue
             found.append(Route(shape, operation, operation.request, "write"))
             if operation.create is not None:
                 found.append(Route(shape, operation, operation.create, "create"))

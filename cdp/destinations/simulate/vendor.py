@@ -172,8 +172,10 @@ class Simulator:
         for row in match.rows:
             if not row.get("key") and row.get("remote_id") in people:
                 row["key"] = people[row["remote_id"]]
-        refused = self._refused(match.rows, place)
         operation = match.route.operation
+        refused = self._refused(match.rows, place)
+        if operation.job is not None and (operation.job.results or not refused):
+            return self.jobs.begin(match, operation.sample, operation.sample_status)
         whole = not operation.results or any(one.rest != "accepted" for one in operation.results)
         if refused and whole and not operation.results:
             return plain(400, {"message": REFUSAL})
