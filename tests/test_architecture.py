@@ -27,10 +27,11 @@ LAYERS: dict[str, float] = {
     "destinations.template": 2, "destinations.filters": 2, "destinations.normalize": 2,
     "destinations.manifest": 2, "destinations.spec": 2,
     "syncs.spec": 2, "syncs.origin": 2, "syncs.fields": 2, "syncs.templates": 2,
-    "syncs.limits": 2,
+    "syncs.filters": 2, "syncs.limits": 2,
     "traits.check": 2.5, "audiences.check": 2.5,
     "entities.check": 2.5,
-    "syncs.check": 2.5, "syncs.check_fields": 2.5, "syncs.check_target": 2.5,
+    "syncs.check": 2.5, "syncs.check_fields": 2.5, "syncs.check_filter": 2.5,
+    "syncs.check_target": 2.5,
     "audiences.references": 2.5, "support": 2.5,
     # 3: all definitions together, and what they need computed
     "catalogue": 3, "features": 3, "reference": 3, "identity.values": 3,
@@ -41,6 +42,7 @@ LAYERS: dict[str, float] = {
     "audiences.ranking_table": 4.1, "audiences.selection_tests": 4.1,
     "audiences.explain": 4.1, "audiences.following": 4.1, "audiences.condition_models": 4.1,
     "syncs.compile": 4.1, "syncs.event_rows": 4.1, "syncs.field_values": 4.1,
+    "syncs.row_filter": 4.1,
     "generate": 4.2, "destinations": 4, "loader": 4, "scaffold": 4,
     # 5: the warehouse at work
     "syncs": 5, "audiences": 5, "publish": 5, "dbt": 5, "profile": 5,

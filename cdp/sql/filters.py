@@ -235,7 +235,7 @@ def _read_filter(
     operator, value_node = found
     if isinstance(value_node.value, dict):
         return _read_reference(operator, path, value_node, section, references)
-    kind = _kind(operator, value_node)
+    kind = kind_of_value(operator, value_node)
     if kind not in operator.types:
         problems.add(
             "wrong-operator-type",
@@ -357,7 +357,7 @@ def _read_elements(section: Section, problems: Problems) -> Filter | None:
     return Filter(subject, COUNTS[comparison], count)
 
 
-def _kind(operator: Operator, node: Node) -> str:
+def kind_of_value(operator: Operator, node: Node) -> str:
     """The type that a property is read as: the operator's, else that of the value."""
     if operator.takes in (TEXT, TEXTS, YES_NO):
         return STRING

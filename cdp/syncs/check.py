@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from cdp.errors import Problems, suggest
 from cdp.syncs.check_fields import check_fields
+from cdp.syncs.check_filter import check_consent, check_filter
 from cdp.syncs.check_target import check_notified, check_target
 from cdp.syncs.origin import ACCOUNT
 from cdp.syncs.spec import Sync
@@ -48,6 +49,8 @@ def _check_sync(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
         check_target(sync, catalogue.destinations[sync.destination], problems)
     _check_alert(sync, catalogue, problems)
     check_fields(sync, catalogue, problems)
+    check_filter(sync, catalogue.traits, problems)
+    check_consent(sync, problems)
 
 
 def _check_origin(sync: Sync, catalogue: Definitions, problems: Problems) -> None:

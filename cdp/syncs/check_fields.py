@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from cdp.errors import Location, Problems, suggest
 from cdp.sql.types import describe
 from cdp.sql.written import WITHOUT_TEXT
-from cdp.syncs.fields import JSON_KINDS, NESTED, Field, Part, column_type, sources, templates
+from cdp.syncs.fields import JSON_KINDS, NESTED, Field, Part, column_type, templates
 from cdp.syncs.origin import ACCOUNT
 from cdp.syncs.spec import Sync
 
@@ -29,9 +29,9 @@ class Definitions(Protocol):
 
 def check_fields(sync: Sync, catalogue: Definitions, problems: Problems) -> None:
     """Adds a problem for each name in a field that nothing defines."""
+    for one in sync.sources:
+        _check_source(sync, one, catalogue, problems)
     for field in sync.fields:
-        for one in sources(field):
-            _check_source(sync, one, catalogue, problems)
         for template in templates(field):
             for part in template.parts:
                 if isinstance(part, Part):
@@ -142,7 +142,7 @@ def _check_column(sync: Sync, column: str, location: Location, problems: Problem
         has = "does not have" if sync.origin.name else "do not have"
         problems.add(
             "unknown-column",
-            f"sync '{sync.name}' maps column '{column}', which {sync.origin.shown} {has}",
+            f"sync '{sync.name}' uses column '{column}', which {sync.origin.shown} {has}",
             location,
             suggest(column, known),
         )

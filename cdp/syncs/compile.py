@@ -22,11 +22,13 @@ from cdp.syncs.event_rows import EVENT_ROWS, columns_of, event_imports, event_ro
 from cdp.syncs.field_values import ROWS, Values, identifier_cte
 from cdp.syncs.fields import NESTED, Field, column_type, sources
 from cdp.syncs.origin import PROFILE_KEY
+from cdp.syncs.row_filter import CONSENTS, consented, passes
 from cdp.syncs.spec import Sync
 
 FOLDER = "syncs"
 KEY_COLUMN, LOAD_COLUMN = "sync_key", "sync_load_id"
 IDENTIFIERS = "user_identifiers"
+CONSENTED = "consented"
 TRAITS = {
     "profile": ("computed_traits", PROFILE_KEY),
     "account": ("account_computed_traits", "account_id"),
@@ -51,11 +53,13 @@ def compile_sync(sync: Sync, catalogue: Definitions) -> GeneratedModel:
     if sync.origin.is_events:
         used = columns_of(_body(sync, catalogue.traits, "duckdb"), ROWS)
         imports = event_imports(used)
-    kinds = {one.kind for field in sync.fields for one in sources(field)}
+    kinds = {one.kind for one in sync.sources}
     if "identifier" in kinds and origin != IDENTIFIERS:
         imports.append(Import.ref(IDENTIFIERS))
     if "trait" in kinds and origin != _traits(sync)[0]:
         imports.append(Import.ref(_traits(sync)[0]))
+    if sync.consent and origin != CONSENTS:
+        imports.append(Import.ref(CONSENTS))
     return GeneratedModel(
         name=sync.model_name,
         folder=FOLDER,
@@ -109,7 +113,7 @@ def _named(one: Field) -> str:
 
 
 def _body(sync: Sync, traits: Mapping[str, Any], dialect: str) -> exp.Select:
-    values = Values(traits, _traits(sync)[0], dialect)
+    values = Values(traits, _traits(sync)[0], sync.origin.columns or {}, dialect)
     loads = [exp.alias_(exp.column("load_id", ROWS), LOAD_COLUMN)]
     source = EVENT_ROWS if sync.origin.is_events else sync.origin.model
     query = exp.select(
@@ -124,8 +128,13 @@ def _body(sync: Sync, traits: Mapping[str, Any], dialect: str) -> exp.Select:
         else:
             query = query.with_(name, as_=_one_identifier(identifier, strategy))
             query = _joined(query, name)
-    if any(one.kind == "trait" for field in sync.fields for one in sources(field)):
+    if any(one.kind == "trait" for one in sync.sources):
         query = _joined(query, *_traits(sync))
+    if sync.consent:
+        query = query.with_(CONSENTED, as_=consented(sync, dialect))
+        query = _joined(query, CONSENTED, join_type="inner")
+    if sync.filter:
+        query = query.where(passes(sync, sync.filter, values))
     if sync.origin.is_events:
         used = columns_of(query, ROWS)
         query = query.with_(source, as_=event_rows(sync.origin, used, dialect))
@@ -158,8 +167,7 @@ def _joined(
 def _identifier_joins(sync: Sync) -> list[tuple[str, str, str]]:
     joins = {
         (identifier_cte(one), str(one.value), one.strategy)
-        for field in sync.fields
-        for one in sources(field)
+        for one in sync.sources
         if one.kind == "identifier"
     }
     return sorted(joins)

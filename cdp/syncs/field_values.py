@@ -32,10 +32,14 @@ def identifier_cte(field: Field) -> str:
 
 @dataclass(frozen=True)
 class Values:
-    """Makes the values of the fields of one sync; `traits` are all by name."""
+    """Makes the values of the fields of one sync.
+
+    `traits` are all by name, `columns` the types of the source's columns that are known.
+    """
 
     traits: Mapping[str, Any]
     trait_table: str
+    columns: Mapping[str, str]
     dialect: str
 
     def of(self, field: Field) -> exp.Expr:
@@ -54,8 +58,12 @@ class Values:
             text = json_text(document, str(field.value).split("."), self.dialect)
             return typed(text, field.type, self.dialect)
         if field.kind == "column":
-            return cast(exp.column(str(field.value), table=ROWS), field.type, self.dialect)
+            return cast(exp.column(str(field.value), table=ROWS), self._type(field), self.dialect)
         return cast(_literal(field.value), column_type(field, self.traits), self.dialect)
+
+    def _type(self, field: Field) -> str:
+        known = column_type(field, self.traits)
+        return known or self.columns.get(str(field.value), STRING)
 
     def _filled(self, field: Field) -> exp.Expr:
         """The parts of a template one after the other: null where one without a default is."""
@@ -85,7 +93,7 @@ class Values:
         return text, value if field.when_null == "skip" else None
 
     def _text(self, part: Part) -> exp.Expr:
-        kind = column_type(part.field, self.traits)
+        kind = self._type(part.field)
         text = plain_text(self.of(part.field), kind, self.dialect)
         if part.default is None:
             return text

@@ -48,10 +48,11 @@ _MEMBER_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$ .-]{0,99}\Z")
 class Field:
     """One mapped field: the name at the destination and where its value comes from.
 
-    `type` is what a `column` is cast to or a `property` is read as; `strategy` chooses
-    among several identifiers of one type; `sent_as` is the destination's own name for it,
-    if that is another; `parts` are those of a template, `members` those of an object (by
-    name) or an array; `when_null` is `skip` where nothing is sent instead of a null.
+    `type` is what a `column` is cast to or a `property` is read as, empty for what a column
+    is known to be, else text; `strategy` chooses among several identifiers of one type;
+    `sent_as` is the destination's own name for it, if that is another; `parts` are those
+    of a template, `members` those of an object (by name) or an array; `when_null` is
+    `skip` where nothing is sent instead of a null.
     """
 
     name: str
@@ -175,7 +176,7 @@ def _field(
     kind = given[0]
     members = _members(one, kind, simple, depth + 1) if kind in NESTED else ()
     parts = tuple(_parts(one, simple)) if kind == "template" else ()
-    value = _field_value(one, kind)
+    value = read_source(one, kind)
     strategy = one.choice("strategy", STRATEGIES, default="last") if kind == "identifier" else ""
     type_ = one.choice("type", TYPES, default="string") if kind in TYPED else "string"
     sent_as = "" if depth else one.text("as")
@@ -238,7 +239,7 @@ def _parts(one: Section, simple: Mapping[str, Field]) -> Iterator[str | Part]:
         if isinstance(part, str):
             yield part
         elif part.kind != "field":
-            yield Part(Field(part.name, part.kind, part.name, place), part.default)
+            yield Part(Field(part.name, part.kind, part.name, place, type=""), part.default)
         elif part.name in simple:
             yield Part(simple[part.name], part.default)
         else:
@@ -260,7 +261,8 @@ def _note_unknown(part: Reference, one: Section, simple: Mapping[str, Field]) ->
     )
 
 
-def _field_value(one: Section, kind: str) -> Scalar:
+def read_source(one: Section, kind: str) -> Scalar:
+    """What a kind of field names; empty, with a problem noted, where that cannot be."""
     if kind == "constant":
         return _constant(one)
     if kind == "template":

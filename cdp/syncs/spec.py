@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdp.errors import Location, Problems, suggest
-from cdp.syncs.fields import Field, read_fields
+from cdp.sql.values import check_text
+from cdp.syncs.fields import Field, read_fields, sources
+from cdp.syncs.filters import Condition, read_filter, tests
 from cdp.syncs.limits import Alert, Guards, read_alert, read_approval, read_guards
 from cdp.syncs.origin import Origin, read_origin
 from cdp.yamlfile import Scalar, Section, read_yaml
@@ -33,6 +35,14 @@ class Option:
 
     name: str
     value: Scalar
+    location: Location
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A category of consent that a profile must have granted."""
+
+    category: str
     location: Location
 
 
@@ -65,6 +75,14 @@ class Sync:
     mode: str = ""
     mode_location: Location | None = None
     alert: Alert | None = None
+    filter: Condition | None = None
+    consent: tuple[Consent, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Field, ...]:
+        """The simple fields that its rows are made of, and those that its filter tests."""
+        mapped = [one for field in self.fields for one in sources(field)]
+        return (*mapped, *(test.field for test in tests(self.filter)))
 
     @property
     def model_name(self) -> str:
@@ -111,9 +129,25 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         mode,
         section.place("mode"),
         read_alert(section),
+        read_filter(section),
+        tuple(_consent(section)),
     )
     section.finish()
     return sync if name else None
+
+
+def _consent(section: Section) -> Iterator[Consent]:
+    names, node = section.texts("consent"), section.node("consent")
+    if node is None:
+        return
+    items = node.value if isinstance(node.value, tuple) else (node,)
+    if not items:
+        section.items("consent", required=True)
+    # A category given twice is asked for once.
+    places = dict(reversed([(item.value, item) for item in items if item.value in names]))
+    for name in dict.fromkeys(names):
+        if check_text(name, f"'consent' of {section.what}", places[name], section.problems):
+            yield Consent(name, places[name].location)
 
 
 def _on_leave(section: Section, mode: str) -> str:

@@ -61,7 +61,7 @@ def problems_of(shop: Shop) -> str:
                 "  --> syncs/customers.yml:3:18\n"
                 "   3 | from: {audience: vips}\n"
                 "help: none is defined yet\n\n"
-                "error[unknown-column]: sync 'customers' maps column 'email', which "
+                "error[unknown-column]: sync 'customers' uses column 'email', which "
                 "audience 'vips' "
                 "does not have\n"
                 "  --> syncs/customers.yml:6:19\n"

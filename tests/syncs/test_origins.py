@@ -64,7 +64,7 @@ def mistakes(shop: Shop, more: str) -> str:
         (
             "from: {entities: household}\nfields: {name: {column: group_id}}\n",
             (
-                "error[unknown-column]: sync 'customers' maps column 'group_id', which entity "
+                "error[unknown-column]: sync 'customers' uses column 'group_id', which entity "
                 "'household' does not have\n"
                 "  --> syncs/customers.yml:5:25\n"
                 "   5 | fields: {name: {column: group_id}}\n"

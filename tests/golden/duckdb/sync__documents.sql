@@ -14,6 +14,10 @@ user_identifiers as (
 computed_traits as (
     select * from {{ ref('computed_traits') }}
 ),
+
+consent_status as (
+    select * from {{ ref('consent_status') }}
+),
 {% raw %}
 last_seen_user_id as (
     select
@@ -33,6 +37,19 @@ last_seen_user_id as (
     ) as ranked
     where
         ranked.rank_number = 1
+),
+
+consented as (
+    select
+        consent_status.canonical_profile_id
+    from consent_status
+    where
+        consent_status.status = 'granted'
+        and consent_status.category in ('marketing', 'it''s')
+    group by
+        consent_status.canonical_profile_id
+    having
+        count(consent_status.canonical_profile_id) = 2
 )
 
 select
@@ -84,4 +101,13 @@ left join last_seen_user_id
     on source_rows.canonical_profile_id = last_seen_user_id.canonical_profile_id
 left join computed_traits
     on source_rows.canonical_profile_id = computed_traits.canonical_profile_id
+inner join consented
+    on source_rows.canonical_profile_id = consented.canonical_profile_id
+where
+    computed_traits.plan in ('pro', 'it''s')
+    or not coalesce(cast(source_rows.event_count as bigint) < 3, false)
+    or (
+        cast(source_rows.first_seen_at as timestamp) > cast('2026-01-01 00:00:00' as timestamp)
+        and left(cast(last_seen_user_id.identifier_value as text), 1) = 'u'
+    )
 {% endraw %}
