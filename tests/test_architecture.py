@@ -27,7 +27,7 @@ LAYERS: dict[str, float] = {
     "destinations.template": 2, "destinations.filters": 2, "destinations.normalize": 2,
     "destinations.manifest": 2, "destinations.spec": 2,
     "syncs.spec": 2, "syncs.origin": 2, "syncs.fields": 2, "syncs.templates": 2,
-    "syncs.filters": 2, "syncs.limits": 2,
+    "syncs.filters": 2, "syncs.schedule": 2, "syncs.limits": 2,
     "traits.check": 2.5, "audiences.check": 2.5,
     "entities.check": 2.5,
     "syncs.check": 2.5, "syncs.check_fields": 2.5, "syncs.check_filter": 2.5,

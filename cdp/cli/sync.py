@@ -17,6 +17,7 @@ from cdp.cli.sync_status import choose_syncs, print_known
 from cdp.errors import CdpError, DriftError
 
 if TYPE_CHECKING:
+    from cdp.catalogue import Catalogue
     from cdp.project import Project
     from cdp.syncs.run import SyncResult
 
@@ -108,6 +109,7 @@ def plan(
     show_default=True,
     help="Run so many syncs at once",
 )
+@click.option("--due", is_flag=True, help="Only syncs whose schedule is due")
 @guard_options
 @lock_option
 @format_option
@@ -116,6 +118,7 @@ def run(
     project: Project,
     names: tuple[str, ...],
     threads: int,
+    due: bool,
     lock_wait: float,
     output_format: str | None,
     **guards: Any,
@@ -129,6 +132,7 @@ def run(
     Example:
       cdp sync run
       cdp sync run vip_customers_to_csv cart_abandoners_to_crm
+      cdp sync run --due
     """
     from cdp.catalogue import load_catalogue
     from cdp.syncs.halt import Halt
@@ -136,13 +140,17 @@ def run(
     from cdp.syncs.run import RunOptions, SyncResult
 
     catalogue = load_catalogue(project)
+    chosen = choose_syncs(names, catalogue)
+    if due and not (chosen := _due(project, catalogue, chosen, lock_wait)):
+        say("no sync is due")
+        return
     halt, gate = Halt(), threading.Lock()
     shared: dict[str, Any] = {"lock_wait_s": lock_wait, "halt": halt, "gate": gate, **guards}
     with progress_bars() as bar, stop_on_signals(halt):
         found = run_syncs(
             project,
             catalogue,
-            choose_syncs(names, catalogue),
+            chosen,
             lambda name: RunOptions(progress=bar(name), say=say, **shared),
             threads,
         )
@@ -158,6 +166,15 @@ def run(
     if staged:
         say(f"{staged:,} rows are in jobs of their destinations; the next run asks about them")
     _exit(errors, sum(_refused(result) for result in results))
+
+
+def _due(project: Project, catalogue: Catalogue, names: list[str], lock_wait: float) -> list[str]:
+    from cdp.clock import utc_now
+    from cdp.syncs.due import due_syncs
+    from cdp.syncs.status import open_reports
+
+    with open_reports(project, lock_wait) as warehouse:
+        return due_syncs(warehouse, project, [catalogue.syncs[one] for one in names], utc_now())
 
 
 def _refused(result: SyncResult) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_REASONS = 3
 _RARE = (
     "kept", "held", "invalid", "retry", "unknown", "absent", "problem", "last_success_at",
-    "requests", "latency_p95_ms", "sample_reason", "reason_code", "staged",
+    "requests", "latency_p95_ms", "sample_reason", "reason_code", "staged", "due",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from cdp.syncs.fields import Field, read_fields, sources
 from cdp.syncs.filters import Condition, read_filter, tests
 from cdp.syncs.limits import Alert, Guards, read_alert, read_approval, read_guards
 from cdp.syncs.origin import Origin, read_origin
+from cdp.syncs.schedule import Schedule, read_schedule
 from cdp.yamlfile import Scalar, Section, read_yaml
 
 # What becomes of rows that leave, by mode; events and messages have no such rows.
@@ -77,6 +78,7 @@ class Sync:
     alert: Alert | None = None
     filter: Condition | None = None
     consent: tuple[Consent, ...] = ()
+    schedule: Schedule | None = None
 
     @property
     def sources(self) -> tuple[Field, ...]:
@@ -131,6 +133,7 @@ def read_sync(path: Path, problems: Problems) -> Sync | None:
         read_alert(section),
         read_filter(section),
         tuple(_consent(section)),
+        read_schedule(section),
     )
     section.finish()
     return sync if name else None

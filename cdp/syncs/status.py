@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cdp.clock import utc_now
 from cdp.project import Project
+from cdp.syncs.due import next_due
 from cdp.syncs.spec import Sync
 from cdp.syncs.tables import ensure_tables, is_current, is_outdated, table
 from cdp.warehouse import LOCK_WAIT_S, Warehouse, open_warehouse
@@ -18,7 +20,8 @@ from cdp.warehouse import LOCK_WAIT_S, Warehouse, open_warehouse
 class SyncStatus:
     """One sync. Rows are counted by what the destination is known to hold.
 
-    `sent`, `accepted`, `requests` and `latency_p95_ms` are the last run's.
+    `sent`, `accepted`, `requests` and `latency_p95_ms` are the last run's; `due` is when
+    its schedule wants the next one: `now`, a moment in UTC, or None without a schedule.
     """
 
     sync: str
@@ -37,6 +40,7 @@ class SyncStatus:
     rejected: int = 0
     staged: int = 0
     invalid: int = 0
+    due: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ def open_reports(project: Project, lock_wait_s: float = LOCK_WAIT_S) -> Iterator
 def sync_status(warehouse: Warehouse, project: Project, syncs: Sequence[Sync]) -> list[SyncStatus]:
     """The status of these syncs; one that never ran has no last run."""
     if not is_current(warehouse, project):
-        return [SyncStatus(sync.name, sync.destination) for sync in syncs]
+        return [
+            SyncStatus(sync.name, sync.destination, due=_due(warehouse, project, sync))
+            for sync in syncs
+        ]
     return [_status(warehouse, project, sync) for sync in syncs]
 
 
@@ -125,5 +132,14 @@ def _status(warehouse: Warehouse, project: Project, sync: Sync) -> SyncStatus:
         "where sync_name = ? and destination_name = ? and outcome = 'invalid'",
         [sync.name, sync.destination],
     )
-    values: list[Any] = [sync.name, sync.destination, *last, *rows, int(invalid)]
+    due = _due(warehouse, project, sync)
+    values: list[Any] = [sync.name, sync.destination, *last, *rows, int(invalid), due]
     return SyncStatus(*values)
+
+
+def _due(warehouse: Warehouse, project: Project, sync: Sync) -> str | None:
+    if sync.schedule is None:
+        return None
+    due_at = next_due(warehouse, project, sync)
+    is_now = due_at is None or due_at <= utc_now()
+    return "now" if is_now else f"{due_at:%Y-%m-%d %H:%M:%S}"

@@ -158,7 +158,7 @@ def test_status_says_why_rows_failed_and_what_to_do(shop: Shop, server: Server) 
     assert row == {
         "sync": "customers", "destination": "hook", "last_run": "done", "problem": None,
         "sent": 2, "accepted": 1, "requests": 1, "present": 1, "absent": 1, "unknown": 0,
-        "rejected": 1, "staged": 0, "invalid": 0,
+        "rejected": 1, "staged": 0, "invalid": 0, "due": None,
     }  # fmt: skip
     [(since,)] = shop.rows("select strftime(min(started_at), '%Y-%m-%d') from main_ops.sync_runs")
     assert shown.stderr.startswith(f"customers: 1 rejected since {since} ")
