@@ -21,6 +21,7 @@ from cdp.destinations.spec import ENV, Destination
 from cdp.errors import RunError
 from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN
+from cdp.syncs.fields import NESTED
 from cdp.syncs.spec import Sync
 from cdp.warehouse import duckdb_path, quoted
 
@@ -118,6 +119,8 @@ def _export(project: Project, sync: Sync, destination: Destination, folder: Path
         _check(sync)
     except _NotExpressible as error:
         return Exported(sync.name, problem=str(error))
+    if any(one.kind in NESTED for one in sync.fields):
+        made.notes.append("objects and arrays are texts of JSON to drt")
     notes = "".join(f"# {note}\n" for note in made.notes)
     text = (
         HEADER

@@ -239,7 +239,8 @@ def _parts(one: Section, simple: Mapping[str, Field]) -> Iterator[str | Part]:
         if isinstance(part, str):
             yield part
         elif part.kind != "field":
-            yield Part(Field(part.name, part.kind, part.name, place, type=""), part.default)
+            kind = "" if part.kind == "column" else STRING
+            yield Part(Field(part.name, part.kind, part.name, place, type=kind), part.default)
         elif part.name in simple:
             yield Part(simple[part.name], part.default)
         else:

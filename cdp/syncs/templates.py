@@ -1,9 +1,9 @@
 """Texts with values in them: `{first_name} {last_name}`, parsed and never run.
 
 Owns the syntax: what stands between braces is the name of a field of the sync, or
-`column.`, `trait.` or `identifier.` and a name, and after a `|` the text for a missing
-value. There is nothing else: no functions, no conditions, no loops. What a name
-means is the fields', and SQL is made in `field_values`.
+`column.`, `trait.`, `identifier.`, `property.` or `context.` and a name, and after a `|`
+the text for a missing value. There is nothing else: no functions, no conditions, no
+loops. What a name means is the fields', and SQL is made in `field_values`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from cdp.sql.values import check_text
 from cdp.yamlfile import Section
 
-REFERRED = ("column", "trait", "identifier")
+DOCUMENTS = ("property", "context")
+REFERRED = ("column", "trait", "identifier", *DOCUMENTS)
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,2}\Z")
+_PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*){0,4}\Z")
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ def _parts(text: str) -> tuple[str | Reference, ...]:
 def _is_whole(parts: tuple[str | Reference, ...]) -> bool:
     """Whether every brace belongs to a reference that names something."""
     return all(
-        _NAME.match(part.name) if isinstance(part, Reference) else not {"{", "}"} & set(part)
+        (_PATH if part.kind in DOCUMENTS else _NAME).match(part.name)
+        if isinstance(part, Reference)
+        else not {"{", "}"} & set(part)
         for part in parts
     )
 

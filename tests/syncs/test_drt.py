@@ -185,6 +185,23 @@ def test_what_drt_does_otherwise_stands_in_the_file(many: Shop) -> None:
     assert export(many, "my").exit_code == 0
 
 
+def test_documents_are_told_of_and_skipped_nulls_are_not_written(shop: Shop) -> None:
+    path = shop.folder / "definitions" / "syncs" / "customers.yml"
+    head = path.read_text().split("fields:")[0]
+    path.write_text(head + "fields: {a: {object: {b: {column: b}}}}\n")
+    assert export(shop).exit_code == 0
+    assert (
+        "# objects and arrays are texts of JSON to drt\n"
+        in (shop.folder / "drt" / "syncs" / "customers.yml").read_text()
+    )
+    path.write_text(head + "fields: {a: {column: b, when_null: skip}}\n")
+    result = export(shop)
+    assert (result.exit_code, json.loads(result.stdout)["notes"]) == (
+        4,
+        "drt sends nulls, and 'a' is skipped where it is null",
+    )
+
+
 def test_a_file_of_another_origin_is_left_alone(many: Shop) -> None:
     path = many.folder / "drt" / "syncs" / "my.yml"
     path.parent.mkdir(parents=True)

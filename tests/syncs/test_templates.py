@@ -141,6 +141,28 @@ def test_a_template_can_be_the_key(shop: Shop, connection: duckdb.DuckDBPyConnec
     assert connection.execute(sql).fetchall() == [("L-3", "L-3")]
 
 
+def test_templates_documents_and_filters_read_properties_of_events(shop: Shop) -> None:
+    text = SYNC.replace("{model: customers}", "{events: Order Completed, since: all}")
+    path = shop.folder / "definitions" / "syncs" / "customers.yml"
+    path.write_text(
+        text + '  label: {template: "{property.cart.Id} at {column.occurred_at}, {property.b|-}"}\n'
+        "  details: {object: {total: {property: revenue, type: decimal}}}\n"
+        "filter: {property: revenue, greater_than: 5}\n"
+    )
+    sync = shop.catalogue.syncs["customers"]
+    sql = compile_sync(sync, catalogue_of(sync)).body("duckdb").sql(dialect="duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table stg_events as select * from (values "
+            "('a', 1, 'Order Completed', timestamp '2026-01-31 08:00:00.5', "
+            """'{"revenue": 7.5, "cart": {"Id": "x1"}}'), """
+            "('b', 1, 'Order Completed', null, '{\"revenue\": 5}')) "
+            "as t(event_id, load_id, event_name, occurred_at, properties)"
+        )
+        found = connection.execute(sql).fetchall()
+    assert found == [("a", 1, "x1 at 2026-01-31 08:00:00, -", '{"total":7.5}')]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_templates_are_texts_and_functions_of_every_engine(shop: Shop, dialect: str) -> None:
     sync = read(
