@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 UPSERT, REMOVE = "upsert", "remove"
 ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
@@ -21,8 +21,7 @@ def _forget(job: str) -> None:
     """For whoever sends a batch and keeps no journal."""
 
 
-@dataclass(frozen=True)
-class OutgoingRow:
+class OutgoingRow(NamedTuple):
     """One row to send. `fields` is empty for a removal.
 
     `remote_id` is the destination's own id, where it ever gave one.

@@ -13,8 +13,9 @@ staged (in a job of the destination that is not done).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from cdp.clock import utc_now
@@ -24,7 +25,7 @@ from cdp.syncs.compile import KEY_COLUMN, LOAD_COLUMN
 from cdp.syncs.ledger import HASH_VERSION, ledger_relation
 from cdp.syncs.spec import Sync
 from cdp.syncs.window import open_window
-from cdp.warehouse import Warehouse, quoted
+from cdp.warehouse import Warehouse, quoted, quoted_text
 
 TO_SEND = ("removed", "added", "changed")
 MOST_DOUBLINGS = 5
@@ -143,39 +144,42 @@ def desired_columns(
     return tuple((name, kind) for name, kind in found if name not in (KEY_COLUMN, LOAD_COLUMN))
 
 
-def changed_rows(
-    warehouse: Warehouse, project: Project, sync: Sync, diff: Diff
-) -> Iterator[tuple[str, str, str | None, str, str | None]]:
-    """(operation, key, payload hash, fields as JSON, remote id) of what is to be sent.
+def number_changes(warehouse: Warehouse) -> None:
+    """Make the temporary table `cdp_outgoing`: what is to be sent, numbered from 1 in its order.
 
-    Removals come first. Rows come in the order of their keys and a few thousand at
-    a time; consume them all before the next statement.
+    Removals come first, then the others; each in the order of their keys.
     """
+    warehouse.execute(
+        "create or replace temp table cdp_outgoing as "
+        "select row_number() over (order by c.class <> 'removed', c.sync_key) as seq, "
+        "case when c.class = 'removed' then 'remove' else 'upsert' end as operation, "
+        "c.sync_key, c.payload_hash "
+        "from cdp_changes as c where c.class in ('added', 'changed', 'removed')"
+    )
+
+
+def write_changes(
+    warehouse: Warehouse, project: Project, sync: Sync, diff: Diff, path: Path
+) -> int:
+    """Write the rows of `cdp_outgoing` as a journal wants them (`journal.WriteRows`)."""
     fields = _fields_json(diff.columns)
     ledger = ledger_relation(warehouse, project)
-    # The relation is one of two constants.
-    ids = (
-        f"left join (select sync_key, remote_id from {ledger} where sync_name = ? "  # noqa: S608
-        "and destination_name = ?) as l on l.sync_key = c.sync_key "
+    return int(
+        warehouse.value(
+            # Column names come from the built model, quoted, and the path from code; the
+            # relation is one of two constants.
+            "copy (select o.operation, o.sync_key, o.fields, l.remote_id from ("  # noqa: S608
+            f"select o.*, {fields} as fields from cdp_outgoing as o "
+            f"join {diff.relation} as d "
+            f"on cast(d.{KEY_COLUMN} as varchar) = o.sync_key where o.operation = 'upsert' "
+            "union all select o.*, cast('{}' as json) as fields from cdp_outgoing as o "
+            f"where o.operation = 'remove') as o left join {ledger} as l "
+            "on l.sync_key = o.sync_key and l.sync_name = ? and l.destination_name = ? "
+            "order by o.seq) "
+            f"to {quoted_text(str(path))} (format json, use_tmp_file false)",
+            [sync.name, sync.destination],
+        )
     )
-    whose = [sync.name, sync.destination]
-    cursor = warehouse.connection.execute(
-        f"select 'remove', c.sync_key, null, '{{}}', l.remote_id from cdp_changes as c {ids}"  # noqa: S608
-        "where c.class = 'removed' order by c.sync_key",
-        whose,
-    )
-    while chunk := cursor.fetchmany(5_000):
-        yield from chunk
-    cursor = warehouse.connection.execute(
-        # Column names come from the built model, quoted; there are no values.
-        f"select 'upsert', c.sync_key, c.payload_hash, {fields}, l.remote_id "  # noqa: S608
-        f"from cdp_changes as c join {diff.relation} as d "
-        f"on cast(d.{KEY_COLUMN} as varchar) = c.sync_key {ids}"
-        "where c.class in ('added', 'changed') order by c.sync_key",
-        whose,
-    )
-    while chunk := cursor.fetchmany(5_000):
-        yield from chunk
 
 
 def desired_relation(project: Project, sync: Sync) -> str:
@@ -289,9 +293,9 @@ def _count(
 def _fields_json(columns: tuple[tuple[str, str], ...]) -> str:
     """The mapped columns as one JSON object."""
     if not columns:
-        return "'{}'"
+        return "cast('{}' as json)"
     parts = ", ".join(f"{quoted(name)} := {_json_value(name, kind)}" for name, kind in columns)
-    return f"cast(to_json(struct_pack({parts})) as varchar)"
+    return f"to_json(struct_pack({parts}))"
 
 
 def _json_value(name: str, kind: str) -> str:

@@ -1,9 +1,11 @@
 """The local journal of one run: what is to be sent, and what became of it.
 
-A SQLite file in the private spool folder beside the warehouse. It holds the
-payloads, is durable before each request (WAL, synchronous = FULL) and outlives
-a kill at any moment; it is deleted when its outcomes are in the warehouse. Does
-not decide what is sent and never opens the warehouse.
+Two files in the private spool folder beside the warehouse: the rows, a JSON object a
+line, which never change; and a SQLite file of the batches and their outcomes. It is
+durable before each request (WAL, synchronous = FULL) and outlives a kill at any moment;
+it is deleted when its outcomes are in the warehouse. Consecutive rows with the same
+outcome are one line of it: what a batch costs does not grow with its rows. Does not
+decide what is sent and never opens the warehouse.
 """
 
 from __future__ import annotations
@@ -11,61 +13,57 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
-from cdp.destinations.delivery import Outcome, OutgoingRow
+from cdp.destinations.delivery import STAGED, Outcome, OutgoingRow
 
-_CHUNK = 2_000
-_OUTCOME_COLUMNS = (
-    "sync_key",
-    "operation",
-    "payload_hash",
-    "outcome",
-    "code",
-    "reason",
-    "doubt",
-    "remote_id",
-    "job",
-)
+_CHUNK = 500
+ROWS = ".rows"
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
-create table rows (
-    seq integer primary key, operation text not null, sync_key text not null,
-    payload_hash text, fields text not null, remote_id text
-);
 create table batches (
     number integer primary key, first_seq integer not null, last_seq integer not null,
     state text not null, job text not null default ''
 );
 create table outcomes (
-    seq integer primary key, state text not null, code text not null, reason text not null,
-    doubt integer not null, remote_id text not null, job text not null default ''
+    first_seq integer primary key, last_seq integer not null, state text not null,
+    code text not null, reason text not null, doubt integer not null, remote_id text not null,
+    job text not null
 );
+create table requests (ms real not null);
 """
-_TIMES = "create table if not exists requests (ms real not null)"
+_INSERT = "insert into outcomes values (?, ?, ?, ?, ?, ?, ?, ?)"
+WriteRows = Callable[[Path], int]
+"""Writes rows to a file, as a JSON object a line in the order of sending; their count.
+
+Each has `operation`, `sync_key`, `fields`, and `remote_id`, which may be null.
+"""
 
 
-@dataclass(frozen=True)
-class JournalRow:
-    """A row to send; `seq` counts from 1 in the order of sending."""
+class JournalRow(NamedTuple):
+    """A row to send; `seq` counts from 1 in the order of sending, `size` is its bytes, about."""
 
     seq: int
-    operation: str
-    key: str
-    fields_json: str
-    remote_id: str | None = None
+    size: int
+    row: OutgoingRow
 
-    @property
-    def size(self) -> int:
-        """Its bytes in a request, about."""
-        return len(self.key.encode()) + len(self.fields_json.encode()) + 64
 
-    def outgoing(self) -> OutgoingRow:
-        fields = json.loads(self.fields_json)
-        return OutgoingRow(self.operation, self.key, fields, self.remote_id or "")
+class SettledRows(NamedTuple):
+    """Consecutive rows, from `first_seq` to `last_seq`, that the same became of."""
+
+    first_seq: int
+    last_seq: int
+    outcome: str
+    code: str
+    reason: str
+    doubt: int
+    remote_id: str
+    job: str
 
 
 @dataclass(frozen=True)
@@ -93,6 +91,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._took: list[float] = []
+        self._meta: dict[str, Any] = {}
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             self._database.execute("pragma journal_mode = wal")
@@ -102,32 +101,25 @@ class Journal:
             raise
 
     @classmethod
-    def create(
-        cls,
-        path: Path,
-        meta: dict[str, Any],
-        rows: Iterable[tuple[str | None, ...]],
-    ) -> Journal:
-        """A complete journal, durable on return.
-
-        Rows are (operation, key, payload hash, fields as JSON, and the remote id if known).
-        """
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    def create(cls, path: Path, meta: dict[str, Any], write_rows: WriteRows) -> Journal:
+        """A complete journal, durable on return."""
+        rows = path.with_suffix(ROWS)
+        for file in (path, rows):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        count = write_rows(rows)
+        with rows.open("rb") as written:
+            os.fsync(written.fileno())
+        about = {**meta, "rows": count, "bytes": rows.stat().st_size, "complete": True}
         journal = cls(path)
         database = journal._database
         database.executescript(_SCHEMA)
-        database.execute(_TIMES)
         database.execute("begin")
         database.executemany(
-            "insert into rows (operation, sync_key, payload_hash, fields, remote_id) "
-            "values (?, ?, ?, ?, ?)",
-            ((*row, None)[:5] for row in rows),
-        )
-        database.executemany(
             "insert into meta values (?, ?)",
-            [(name, json.dumps(value)) for name, value in {**meta, "complete": True}.items()],
+            [(name, json.dumps(value)) for name, value in about.items()],
         )
         database.execute("commit")
+        journal._meta = about
         return journal
 
     @classmethod
@@ -140,8 +132,9 @@ class Journal:
         except sqlite3.DatabaseError:
             return None
         try:
-            if journal.meta("complete"):
-                journal._add_what_is_new()
+            found = journal._database.execute("select name, value from meta").fetchall()
+            journal._meta = {name: json.loads(value) for name, value in found}
+            if journal.meta("complete") and journal._has_rows():
                 return journal
         except sqlite3.DatabaseError:
             pass
@@ -149,49 +142,41 @@ class Journal:
         return None
 
     def meta(self, name: str) -> Any:
-        found = self._database.execute("select value from meta where name = ?", (name,)).fetchone()
-        return json.loads(found[0]) if found else None
+        return self._meta.get(name)
 
     def count(self) -> int:
-        return int(self._database.execute("select count(*) from rows").fetchone()[0])
+        return int(self._meta["rows"])
 
     def rows(self) -> Iterator[JournalRow]:
         """All rows in the order of sending, a chunk in memory at a time."""
-        last = 0
-        while chunk := self._between(last + 1, last + _CHUNK):
+        spans = ((at, at + _CHUNK - 1) for at in range(1, self.count() + 1, _CHUNK))
+        for chunk in self._spans(spans):
             yield from chunk
-            last += _CHUNK
 
     def begin(self, rows: Sequence[JournalRow]) -> int:
-        """Mark a batch as being sent, durably; its number."""
+        """Mark a batch as being sent, durably, with all that was recorded before; its number."""
         cursor = self._database.execute(
             "insert into batches (first_seq, last_seq, state) values (?, ?, 'sending')",
             (rows[0].seq, rows[-1].seq),
         )
+        self.flush()
         return int(cursor.lastrowid or 0)
 
     def settle(self, number: int, rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> None:
-        """Record what became of each row of a batch."""
-        self._database.execute("begin")
-        self._database.executemany(
-            "insert or replace into outcomes values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    row.seq,
-                    outcome.state,
-                    outcome.code,
-                    outcome.reason,
-                    int(outcome.may_have_arrived),
-                    outcome.remote_id,
-                    outcome.job,
-                )
-                for row, outcome in zip(rows, outcomes, strict=True)
-            ],
-        )
-        self._database.executemany("insert into requests values (?)", zip(self._took))
-        self._database.execute("update batches set state = 'done' where number = ?", (number,))
-        self._database.execute("commit")
+        """Record what became of each row of a batch; durable after `flush` or the next `begin`."""
+        if not self._database.in_transaction:
+            self._database.execute("begin")
+        try:
+            self._write(number, rows, list(_settled(rows, outcomes)))
+        except BaseException:
+            self._database.rollback()
+            raise
         self._took.clear()
+
+    def flush(self) -> None:
+        """Make everything that was recorded durable."""
+        if self._database.in_transaction:
+            self._database.execute("commit")
 
     def took(self, milliseconds: Sequence[float]) -> None:
         """How long requests took; written down with the next outcomes."""
@@ -205,43 +190,42 @@ class Journal:
         """The batches whose reply was never recorded."""
         found = self._database.execute(
             "select number, first_seq, last_seq, job from batches where state = 'sending' "
-            "order by number"
+            "order by first_seq"
         ).fetchall()
+        spans = self._spans((first, last) for _, first, last, _ in found)
         return [
-            SentBatch(number, tuple(self._between(first, last)), job)
-            for number, first, last, job in found
+            SentBatch(number, tuple(rows), job)
+            for (number, _, _, job), rows in zip(found, spans, strict=True)
         ]
 
     def keep_job(self, number: int, job: str) -> None:
         """Note the destination's job of a batch, durably."""
         self._database.execute("update batches set job = ? where number = ?", (job, number))
+        self.flush()
 
     def staged(self) -> list[SentBatch]:
         """The rows of each job that is not settled, as batches without a number."""
-        rows: dict[str, list[JournalRow]] = {}
-        for job, *row in self._database.execute(
-            "select o.job, r.seq, r.operation, r.sync_key, r.fields, "
-            "coalesce(nullif(o.remote_id, ''), r.remote_id) from outcomes o "
-            "join rows r on r.seq = o.seq where o.state = 'staged' order by o.seq"
-        ):
-            rows.setdefault(job, []).append(JournalRow(*row))
-        return [SentBatch(0, tuple(found), job) for job, found in rows.items()]
-
-    def outcomes(self) -> Iterator[dict[str, Any]]:
-        """Every recorded outcome with its row."""
-        yield from (
-            dict(zip(_OUTCOME_COLUMNS, row, strict=True))
-            for row in self._database.execute(
-                "select r.sync_key, r.operation, r.payload_hash, o.state, o.code, o.reason, "
-                "o.doubt, o.remote_id, o.job from outcomes o join rows r on r.seq = o.seq "
-                "order by o.seq"
+        jobs: dict[str, list[JournalRow]] = {}
+        found = [one for one in self.settled() if one.outcome == STAGED]
+        spans = self._spans((one.first_seq, one.last_seq) for one in found)
+        for one, rows in zip(found, spans, strict=True):
+            jobs.setdefault(one.job, []).extend(
+                row._replace(row=row.row._replace(remote_id=one.remote_id or row.row.remote_id))
+                for row in rows
             )
-        )
+        return [SentBatch(0, tuple(rows), job) for job, rows in jobs.items()]
+
+    def settled(self) -> Iterator[SettledRows]:
+        """Every recorded outcome, in the order of sending."""
+        cursor = self._database.execute("select * from outcomes order by first_seq")
+        yield from map(SettledRows._make, cursor)
 
     def tally(self) -> dict[str, int]:
         """Rows by outcome."""
         return dict(
-            self._database.execute("select state, count(*) from outcomes group by state").fetchall()
+            self._database.execute(
+                "select state, sum(last_seq - first_seq + 1) from outcomes group by state"
+            ).fetchall()
         )
 
     def timing(self) -> Timing:
@@ -259,6 +243,7 @@ class Journal:
         return Timing(count, *(round(float(one), 3) for one in found))
 
     def close(self) -> None:
+        """Close it. What was not flushed counts as never recorded."""
         self._database.close()
 
     def delete(self) -> None:
@@ -266,30 +251,80 @@ class Journal:
         self.close()
         delete_files(self.path)
 
-    def _add_what_is_new(self) -> None:
-        """A journal that an earlier version left has neither remote ids nor times nor jobs."""
-        self._database.execute(_TIMES)
-        empty = "text not null default ''"
-        for name, column, kind in (
-            ("rows", "remote_id", "text"),
-            ("outcomes", "remote_id", empty),
-            ("outcomes", "job", empty),
-            ("batches", "job", empty),
-        ):
-            # Names come from the lines above.
-            known = [row[1] for row in self._database.execute(f"pragma table_info({name})")]
-            if column not in known:
-                self._database.execute(f"alter table {name} add column {column} {kind}")
+    def _has_rows(self) -> bool:
+        """Whether the rows are there, and all of them."""
+        rows = self.path.with_suffix(ROWS)
+        return rows.is_file() and rows.stat().st_size == self.meta("bytes")
 
-    def _between(self, first: int, last: int) -> list[JournalRow]:
-        return [
-            JournalRow(*row)
-            for row in self._database.execute(
-                "select seq, operation, sync_key, fields, remote_id from rows "
-                "where seq between ? and ? order by seq",
-                (first, last),
+    def _spans(self, spans: Iterable[tuple[int, int]]) -> Iterator[list[JournalRow]]:
+        """The rows of each (first, last), which are in order and do not overlap."""
+        with self.path.with_suffix(ROWS).open("rb") as file:
+            last_read = 0
+            for first, last in spans:
+                deque(islice(file, first - 1 - last_read), maxlen=0)
+                yield _read_rows(file, first, last)
+                last_read = last
+
+    def _write(
+        self, number: int, rows: Sequence[JournalRow], settled: Sequence[SettledRows]
+    ) -> None:
+        first, last = rows[0].seq, rows[-1].seq
+        is_whole = last - first + 1 == len(rows)
+        for begin, end in [(first, last)] if is_whole else [one[:2] for one in settled]:
+            self._forget(begin, end)
+        self._database.executemany(_INSERT, settled)
+        self._database.executemany("insert into requests values (?)", zip(self._took))
+        self._database.execute("update batches set state = 'done' where number = ?", (number,))
+
+    def _forget(self, first: int, last: int) -> None:
+        """Take rows out of what is recorded, because something else became of them."""
+        before = last + 1
+        while found := self._database.execute(
+            "select * from outcomes where first_seq < ? order by first_seq desc limit 1", (before,)
+        ).fetchone():
+            before, end, *rest = found
+            if end < first:
+                return
+            self._database.execute("delete from outcomes where first_seq = ?", (before,))
+            kept = [(before, first - 1), (last + 1, end)]
+            self._database.executemany(
+                _INSERT, [(one, other, *rest) for one, other in kept if one <= other]
             )
-        ]
+
+
+def _read_rows(file: IO[bytes], first: int, last: int) -> list[JournalRow]:
+    lines = list(islice(file, last - first + 1))
+    # One call for all of them: a call costs as much as a row.
+    found = json.loads(b"[" + b",".join(lines) + b"]")
+    return [
+        JournalRow(
+            seq,
+            len(line),
+            OutgoingRow(
+                one["operation"], one["sync_key"], one["fields"], one.get("remote_id") or ""
+            ),
+        )
+        for seq, (line, one) in enumerate(zip(lines, found, strict=True), first)
+    ]
+
+
+def _settled(rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> Iterator[SettledRows]:
+    """Rows and their outcomes, put together where neighbours have the same."""
+    first = last = 0
+    before: Outcome | None = None
+    for row, outcome in zip(rows, outcomes, strict=True):
+        is_same = outcome is before or outcome == before
+        if before is not None and not (is_same and row.seq == last + 1):
+            yield _line(first, last, before)
+            first = 0
+        first, last, before = first or row.seq, row.seq, outcome
+    if before is not None:
+        yield _line(first, last, before)
+
+
+def _line(first: int, last: int, one: Outcome) -> SettledRows:
+    doubt = int(one.may_have_arrived)
+    return SettledRows(first, last, one.state, one.code, one.reason, doubt, one.remote_id, one.job)
 
 
 def delete_files(journal: Path) -> None:

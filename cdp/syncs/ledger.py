@@ -20,11 +20,13 @@ from cdp.warehouse import Warehouse
 
 # Part of every payload hash: a new version of the hash resends everything once.
 HASH_VERSION = "1"
-_OUTCOME_COLUMNS = (
-    "{sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', "
+OUTCOMES = ".outcomes"
+_WHAT = (
     "outcome: 'varchar', code: 'varchar', reason: 'varchar', doubt: 'integer', "
-    "remote_id: 'varchar', job: 'varchar'}"
+    "remote_id: 'varchar', job: 'varchar'"
 )
+OUTCOME_COLUMNS = f"sync_key: 'varchar', operation: 'varchar', payload_hash: 'varchar', {_WHAT}"
+SETTLED_COLUMNS = f"first_seq: 'bigint', last_seq: 'bigint', {_WHAT}"
 
 
 def ledger_relation(warehouse: Warehouse, project: Project) -> str:
@@ -44,13 +46,12 @@ def ledger_relation(warehouse: Warehouse, project: Project) -> str:
 def write_intents(
     warehouse: Warehouse, project: Project, run_id: str, sync: str, destination: str
 ) -> None:
-    """One row for each change that the run is about to send, in one set."""
+    """One row for each change that the run is about to send, in one set: `cdp_outgoing`."""
     warehouse.execute(
         # Table names come from code, values are parameters.
         f"insert into {table(project, 'sync_intents')} "  # noqa: S608
-        "select ?, ?, ?, c.sync_key, "
-        "case when c.class = 'removed' then 'remove' else 'upsert' end, c.payload_hash "
-        "from cdp_changes as c where c.class in ('added', 'changed', 'removed')",
+        "(run_id, sync_name, destination_name, sync_key, operation, payload_hash, seq) "
+        "select ?, ?, ?, o.sync_key, o.operation, o.payload_hash, o.seq from cdp_outgoing as o",
         [run_id, sync, destination],
     )
 
@@ -98,8 +99,21 @@ def rebase(warehouse: Warehouse, project: Project, sync: str, destination: str) 
 
 
 def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_id: str) -> None:
-    """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction."""
-    _fold(warehouse, project, journal.outcomes(), journal.path, run_id)
+    """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction.
+
+    The journal has the numbers of the rows, the run's intents have the rest.
+    """
+    settled = (one._asdict() for one in journal.settled())
+    _read_outcomes(warehouse, "cdp_settled", settled, journal.path, SETTLED_COLUMNS)
+    warehouse.execute(
+        "create or replace temp table cdp_outcomes as "  # noqa: S608
+        "select i.sync_key, i.operation, i.payload_hash, s.outcome, s.code, s.reason, s.doubt, "
+        "s.remote_id, s.job from (select unnest(range(one.first_seq, one.last_seq + 1)) as seq, "
+        "one.* from cdp_settled as one) as s "
+        f"join {table(project, 'sync_intents')} as i on i.seq = s.seq and i.run_id = ?",
+        [run_id],
+    )
+    _apply_outcomes(warehouse, project, run_id)
 
 
 def fold_outcomes(
@@ -109,33 +123,34 @@ def fold_outcomes(
     path: Path,
     run_id: str,
 ) -> None:
-    """Bring outcomes, as a journal has them, into the ledger in a transaction.
+    """Bring outcomes, each with its key, operation and hash, into the ledger in a transaction.
 
     `path` is that of the run's journal; a private file is written beside it.
     """
     with warehouse.transaction():
-        _fold(warehouse, project, outcomes, path, run_id)
-    path.with_suffix(".outcomes").unlink()
+        _read_outcomes(warehouse, "cdp_outcomes", outcomes, path, OUTCOME_COLUMNS)
+        _apply_outcomes(warehouse, project, run_id)
+    path.with_suffix(OUTCOMES).unlink()
 
 
-def _fold(
+def _read_outcomes(
     warehouse: Warehouse,
-    project: Project,
+    name: str,
     outcomes: Iterable[Mapping[str, object]],
     journal: Path,
-    run_id: str,
+    columns: str,
 ) -> None:
-    path = journal.with_suffix(".outcomes")
+    """A temporary table of outcomes, by way of a private file beside the journal."""
+    path = journal.with_suffix(OUTCOMES)
     handle = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         for outcome in outcomes:
             out.write(json.dumps(outcome, ensure_ascii=False) + "\n")
     warehouse.execute(
-        "create or replace temp table cdp_outcomes as select * from "  # noqa: S608
-        f"read_json(?, format = 'newline_delimited', columns = {_OUTCOME_COLUMNS})",
+        f"create or replace temp table {name} as select * from "  # noqa: S608
+        f"read_json(?, format = 'newline_delimited', columns = {{{columns}}})",
         [str(path)],
     )
-    _apply_outcomes(warehouse, project, run_id)
 
 
 def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:

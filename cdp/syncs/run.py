@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from cdp.errors import CdpError, RunError, TransientError
 from cdp.project import Project
 from cdp.syncs import ledger
 from cdp.syncs.approval import use_approval
-from cdp.syncs.diff import Diff, changed_rows
+from cdp.syncs.diff import Diff, number_changes, write_changes
 from cdp.syncs.halt import STOPPED, Halt
 from cdp.syncs.jobs import settle_jobs, staged_jobs
 from cdp.syncs.journal import Journal, Timing
@@ -227,7 +228,9 @@ class _Run:
                 warehouse, self.project, self.sync, diff, target, self.driver.snapshot_format
             )
             meta["snapshot"] = str(target)
-        return Journal.create(path, meta, changed_rows(warehouse, self.project, self.sync, diff))
+        number_changes(warehouse)
+        write_rows = partial(write_changes, warehouse, self.project, self.sync, diff)
+        return Journal.create(path, meta, write_rows)
 
     def _fold(self, journal: Journal, outcomes: dict[str, int], error: CdpError | None) -> None:
         with self._warehouse() as warehouse, warehouse.transaction():

@@ -55,6 +55,8 @@ def send_journal(
         settle_staged(journal, driver)
     except Stop as stop:
         return RunError(stop.slug, stop.message, help=stop.help)
+    finally:
+        journal.flush()
     return None
 
 
@@ -85,6 +87,7 @@ def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | Non
         except Stop as stop:
             _settle_unknown(journal, sent)
             error = RunError(stop.slug, stop.message, help=stop.help)
+    journal.flush()
     return error
 
 
@@ -121,7 +124,12 @@ def _attempt(
     """
 
     def settle(outcomes: Sequence[Outcome]) -> None:
-        journal.settle(number, rows, [one.doubted() if in_doubt else one for one in outcomes])
+        if in_doubt:
+            outcomes = [one.doubted() for one in outcomes]
+        journal.settle(number, rows, outcomes)
+        if not driver.is_idempotent:
+            # Else it is durable with the next mark: a batch that is sent again does no harm.
+            journal.flush()
 
     try:
         batch = replace(
@@ -170,32 +178,33 @@ def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:
         str(journal.meta("sync")),
         run_id,
         number,
-        [row.outgoing() for row in rows],
-        _key(run_id, number, rows),
+        [one.row for one in rows],
+        _key(run_id, number),
         columns,
         Path(snapshot) if snapshot else None,
     )
 
 
-def _key(run_id: str, number: int, rows: Sequence[JournalRow]) -> str:
-    """The same for the same batch of the same run, and for no other."""
-    content = hashlib.sha256(f"{run_id}\n{number}".encode())
-    for row in rows:
-        content.update(f"\n{row.seq} {row.operation} {row.key} {row.fields_json}".encode())
-    return content.hexdigest()
+def _key(run_id: str, number: int) -> str:
+    """The same for the same batch of the same run, whose rows never change, and for no other."""
+    return hashlib.sha256(f"{run_id}\n{number}".encode()).hexdigest()
 
 
 def _batches(rows: Iterator[JournalRow], driver: Driver) -> Iterator[list[JournalRow]]:
     """Rows in order, cut where the lane changes or a batch is full."""
+    known: dict[str, tuple[int, int, int]] = {}
     batch: list[JournalRow] = []
-    size = 0
+    size = lane = most_rows = most_bytes = 0
     for row in rows:
-        if batch:
-            most_rows, most_bytes = driver.limits(batch[0].operation)
-            is_other_lane = driver.lane(row.operation) != driver.lane(batch[0].operation)
-            if is_other_lane or len(batch) >= most_rows or size + row.size > most_bytes:
-                yield batch
-                batch, size = [], 0
+        operation = row.row.operation
+        if operation not in known:
+            known[operation] = (driver.lane(operation), *driver.limits(operation))
+        is_other_lane = known[operation][0] != lane
+        if batch and (is_other_lane or len(batch) >= most_rows or size + row.size > most_bytes):
+            yield batch
+            batch, size = [], 0
+        if not batch:
+            lane, most_rows, most_bytes = known[operation]
         batch.append(row)
         size += row.size
     if batch:

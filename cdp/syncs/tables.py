@@ -86,6 +86,7 @@ INTENTS = Table(
         _KEY,
         ("operation", "varchar", "upsert or remove."),
         ("payload_hash", "varchar", "The hash of the content to be sent; null for a removal."),
+        ("seq", "bigint", "Its number in the order of sending, by which the journal knows it."),
     ),
 )
 LEDGER = Table(

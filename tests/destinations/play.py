@@ -153,7 +153,7 @@ def play(case: Case, vendor: Vendor) -> Any:
         staged = [] if isinstance(reply, Refused) else [one for one in reply if one.job]
         if staged and not isinstance(reply, Refused):
             waiting = [
-                replace(row, remote_id=one.remote_id, fields={})
+                row._replace(remote_id=one.remote_id, fields={})
                 for row, one in zip(rows, reply, strict=True)
                 if one.state == STAGED
             ]

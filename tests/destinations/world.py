@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from cdp.destinations.simulate.vendor import Lost, Simulator, TooSlow
 from cdp.errors import RunError
 from cdp.syncs.journal import Journal
 from cdp.syncs.send import send_journal
+from tests.spooled import write_lines
 
 from .play import destination
 
@@ -147,15 +149,20 @@ class World:
         self.runs += 1
         path = self.folder / f"{self.runs}.journal"
         meta = {"run_id": f"run{self.runs}", "sync": "people", "columns": self.columns}
-        journal = Journal.create(path, meta, iter(rows))
+        journal = Journal.create(path, meta, partial(write_lines, rows))
         driver = self.driver()
         error = send_journal(journal, driver)
-        for outcome in journal.outcomes():
-            self._remember(outcome)
+        self._remember_settled(journal, rows)
         journal.delete()
         driver.close()
         self.texts.append(str(error))
         return error
+
+    def _remember_settled(self, journal: Journal, rows: list[tuple[Any, ...]]) -> None:
+        for one in journal.settled():
+            for operation, key, content, *_ in rows[one.first_seq - 1 : one.last_seq]:
+                said = {"sync_key": key, "operation": operation, "payload_hash": content}
+                self._remember(said | one._asdict())
 
     @property
     def staged(self) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from cdp.clock import utc_now
 from cdp.errors import Location
 from cdp.syncs.compile import KEY_COLUMN
-from cdp.syncs.diff import changed_rows, compute_diff
+from cdp.syncs.diff import compute_diff, number_changes, write_changes
 from cdp.syncs.fields import Field
 from cdp.syncs.limits import Guards
 from cdp.syncs.origin import Origin
@@ -52,6 +53,11 @@ def warehouse() -> Iterator[Warehouse]:
         warehouse = Warehouse(connection, Path("memory"))
         ensure_tables(warehouse, PROJECT)
         yield warehouse
+
+
+@pytest.fixture(scope="module")
+def spool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("spool")
 
 
 def write_desired(warehouse: Warehouse, rows: list[tuple[Any, ...]]) -> None:
@@ -162,6 +168,7 @@ def expected_classes(
 @given(DESIRED, ledger_rows(), st.booleans(), st.booleans(), st.booleans())
 def test_the_diff_follows_the_rules(
     warehouse: Warehouse,
+    spool: Path,
     hash_of: dict[tuple[Any, Any], str],
     desired: list[tuple[Any, ...]],
     ledger: list[dict[str, Any]],
@@ -207,7 +214,15 @@ def test_the_diff_follows_the_rules(
         counts["changed"],
         counts["removed"],
     )
-    sent = {key: op for op, key, *_ in changed_rows(warehouse, PROJECT, sync, diff)}
+    number_changes(warehouse)
+    written = spool / "rows"
+    count = write_changes(warehouse, PROJECT, sync, diff, written)
+    lines = [json.loads(line) for line in written.read_text().splitlines()]
+    assert count == len(lines) == diff.to_send
+    order = [(one["operation"], one["sync_key"]) for one in lines]
+    # Removals first, then by key.
+    assert order == sorted(order)
+    sent = {one["sync_key"]: one["operation"] for one in lines}
     assert sent == {
         key: "remove" if one == "removed" else "upsert"
         for key, one in expected.items()

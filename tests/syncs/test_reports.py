@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -17,6 +18,7 @@ from cdp.destinations.delivery import ACCEPTED, Outcome
 from cdp.syncs.journal import Journal, Timing
 from cdp.syncs.reports import REASON_CLASSES, VIEWS
 from cdp.syncs.tables import TABLES
+from tests.spooled import write_lines
 
 from .harness import Server, Shop
 
@@ -88,7 +90,8 @@ def test_a_file_counts_as_a_request_and_a_run_without_changes_makes_none(shop: S
 def test_percentiles_are_times_that_requests_took(
     tmp_path: Path, times: list[float], expected: Timing
 ) -> None:
-    journal = Journal.create(tmp_path / "j.journal", {}, [("upsert", "a", "h", "{}")])
+    write_rows = partial(write_lines, [("upsert", "a", "h", "{}")])
+    journal = Journal.create(tmp_path / "j.journal", {}, write_rows)
     journal.took(times)
     rows = list(journal.rows())
     journal.settle(journal.begin(rows), rows, [Outcome(ACCEPTED)])
