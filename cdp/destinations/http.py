@@ -46,7 +46,7 @@ from cdp.destinations.reply import (
 from cdp.destinations.request import Requests
 from cdp.destinations.retry import LONGEST_RETRY_AFTER_S, TryAgain, call_with_retries
 from cdp.destinations.rows import Row, Shaper, batch_scope, idempotency_key
-from cdp.destinations.secrets import resolve_settings
+from cdp.destinations.secrets import Hidden, resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.destinations.stops import quota_exhausted, stop_for, unavailable
 from cdp.destinations.transport import (
@@ -186,10 +186,9 @@ class HttpDriver:
             self._jobs[id(job)] = Jobs(job, operation.max_bytes, exchange, job.within_s)
         return self._jobs[id(job)]
 
-    def _hidden(self, batch: Batch) -> list[Any]:
+    def _hidden(self, batch: Batch) -> Hidden:
         """What no text may show: secrets and the values that are sent."""
-        values = [value for row in batch.rows for value in (row.key, *row.fields.values())]
-        return [*self._secrets, *self._auth.secrets(), *values]
+        return Hidden(batch.rows, lambda: (*self._secrets, *self._auth.secrets()))
 
     def _stage(
         self, operation: Operation, rows: list[Row], batch: Batch

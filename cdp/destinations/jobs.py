@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -94,7 +94,7 @@ class Jobs:
         return self.job.filling
 
     def start(
-        self, rows: Sequence[Row], batch: Batch, hidden: Sequence[Any]
+        self, rows: Sequence[Row], batch: Batch, hidden: Iterable[Any]
     ) -> list[Outcome] | Refused:
         """Put rows into a job and close it. Raises TryAgain while nothing has been applied."""
         if batch.job and self._state(batch.job).state not in ("open", "gone"):
@@ -114,7 +114,7 @@ class Jobs:
             raise
         return refused or self._staged(rows, job_id)
 
-    def settle(self, rows: Sequence[Row], job_id: str, hidden: Sequence[Any]) -> list[Outcome]:
+    def settle(self, rows: Sequence[Row], job_id: str, hidden: Iterable[Any]) -> list[Outcome]:
         """What became of the rows of a job; still staged when it is not done in time."""
         try:
             standing = self._awaited(job_id)
@@ -135,7 +135,7 @@ class Jobs:
             for row in rows
         ]
 
-    def _filled(self, rows: Sequence[Row], hidden: Sequence[Any]) -> str | Refused:
+    def _filled(self, rows: Sequence[Row], hidden: Iterable[Any]) -> str | Refused:
         """A new job with the rows in it. What an earlier try left open is never applied."""
         made = self._ask(self._filling.create)
         if not 200 <= made.status_code < 300:
@@ -148,7 +148,7 @@ class Jobs:
             return Refused(f"http_{filled.status_code}", redact(filled.text, hidden))
         return str(job_id)
 
-    def _closed(self, job_id: str, hidden: Sequence[Any]) -> Refused | None:
+    def _closed(self, job_id: str, hidden: Iterable[Any]) -> Refused | None:
         closed = self._ask(self._filling.close, (), job_id)
         # A job that an earlier try closed can refuse to be closed again.
         if 200 <= closed.status_code < 300 or self._state(job_id).state != "open":
@@ -194,7 +194,7 @@ class Jobs:
         return Standing(state, refused=refused if isinstance(refused, int) else None)
 
     def _read(
-        self, rows: Sequence[Row], job_id: str, standing: Standing, hidden: Sequence[Any]
+        self, rows: Sequence[Row], job_id: str, standing: Standing, hidden: Iterable[Any]
     ) -> list[Outcome]:
         """What the results say."""
         found: dict[int, Outcome] = {}
@@ -230,7 +230,7 @@ class Jobs:
         results: JobResults,
         response: httpx.Response,
         rows: Sequence[Row],
-        hidden: Sequence[Any],
+        hidden: Iterable[Any],
     ) -> dict[int, Outcome] | None:
         """The outcomes that results have, by position; None when they are not to be believed."""
         if not 200 <= response.status_code < 300 or len(response.content) > self._longest:
@@ -298,7 +298,7 @@ def _texts(value: Any) -> Iterator[str]:
         yield str(value).casefold()
 
 
-def _outcome(results: JobResults, line: Line, hidden: Sequence[Any]) -> Outcome:
+def _outcome(results: JobResults, line: Line, hidden: Iterable[Any]) -> Outcome:
     reason = line.reason
     match = re.search(results.code, reason) if results.code else None
     code = match[0] if match else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -55,7 +55,7 @@ def read_reply(
     http: Http,
     operation: Operation,
     rows: Sequence[Row],
-    hidden: Sequence[Any],
+    hidden: Iterable[Any],
 ) -> Outcomes | Refused:
     """What became of the rows. Raises TryAgain, TokenExpired and FatalReply."""
     status, body = response.status_code, parse_body(response)
@@ -139,7 +139,7 @@ def _ruled(
     response: httpx.Response,
     body: Any,
     rows: Sequence[Row],
-    hidden: Sequence[Any],
+    hidden: Iterable[Any],
 ) -> Outcomes | Refused:
     code = rule.code or f"http_{response.status_code}"
     if rule.then == "refresh":
@@ -179,7 +179,7 @@ def _named(
     response: httpx.Response,
     body: Any,
     rows: Sequence[Row],
-    hidden: Sequence[Any],
+    hidden: Iterable[Any],
 ) -> Outcomes | None:
     """Outcomes where the reply names rows; None where it names none and must not be trusted."""
     status = response.status_code
@@ -203,7 +203,7 @@ def _named(
 
 
 def _entries(
-    shape: Results, body: Any, rows: Sequence[Row], hidden: Sequence[Any]
+    shape: Results, body: Any, rows: Sequence[Row], hidden: Iterable[Any]
 ) -> Iterator[tuple[int, Outcome]]:
     """(position, outcome) of each row that a reply names. Raises _Unaccounted."""
     entries = look_up(body, shape.list) if shape.list else body
@@ -275,7 +275,7 @@ def _having(value: str, rows: Sequence[Row], is_trace: bool) -> list[int]:
     ]
 
 
-def _outcome(shape: Results, entry: Any, hidden: Sequence[Any]) -> Outcome:
+def _outcome(shape: Results, entry: Any, hidden: Iterable[Any]) -> Outcome:
     if shape.ok and holds(entry, shape.ok):
         return Outcome(ACCEPTED)
     value = entry["value"] if shape.by == "map" else entry

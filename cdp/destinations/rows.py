@@ -62,8 +62,8 @@ class Shaper:
 
     def shape(self, row: OutgoingRow, index: int, batch: Batch) -> Row | Outcome:
         """What templates see as `row`, or why the row must not be sent."""
-        key = prepare(row.key, self._key_rule)
-        if key is None:
+        key = row.key if self._key_rule.is_plain else prepare(row.key, self._key_rule)
+        if not key:
             return Outcome(REJECTED, "invalid_key", "its key is not of the form that is needed")
         shaped: Row = {
             "operation": row.operation,

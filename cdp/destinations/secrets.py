@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from cdp.destinations.delivery import OutgoingRow
 from cdp.destinations.spec import ENV, Destination
 from cdp.errors import RunError
 
@@ -20,6 +21,23 @@ _HIDDEN = "[redacted]"
 _EMAIL = re.compile(r"[^\s\"'<>@,;:]+@[^\s\"'<>@,;:]+")
 _DIGITS = re.compile(r"\+?\d[\d .\-()]{5,}\d")
 _LONG_TOKEN = re.compile(r"[A-Za-z0-9_\-+/=.]{24,}")
+
+
+class Hidden:
+    """What no text may show: secrets, and the values of rows.
+
+    It is gathered anew for each text, because most replies have none to redact.
+    """
+
+    def __init__(self, rows: Sequence[OutgoingRow], secrets: Callable[[], Iterable[Any]]) -> None:
+        self._rows = rows
+        self._secrets = secrets
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._secrets()
+        for row in self._rows:
+            yield row.key
+            yield from row.fields.values()
 
 
 def resolve_settings(destination: Destination) -> dict[str, Any]:

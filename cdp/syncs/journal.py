@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import IO, Any, NamedTuple
 
 from cdp.destinations.delivery import STAGED, Outcome, OutgoingRow
 
+LONGEST_WAIT_S = 0.1
 _CHUNK = 500
 ROWS = ".rows"
 _SCHEMA = """
@@ -92,6 +94,7 @@ class Journal:
         self.path = path
         self._took: list[float] = []
         self._meta: dict[str, Any] = {}
+        self._waits_since = 0.0
         self._database = sqlite3.connect(path, isolation_level=None)
         try:
             self._database.execute("pragma journal_mode = wal")
@@ -153,25 +156,44 @@ class Journal:
         for chunk in self._spans(spans):
             yield from chunk
 
-    def begin(self, rows: Sequence[JournalRow]) -> int:
-        """Mark a batch as being sent, durably, with all that was recorded before; its number."""
-        cursor = self._database.execute(
-            "insert into batches (first_seq, last_seq, state) values (?, ?, 'sending')",
-            (rows[0].seq, rows[-1].seq),
-        )
-        self.flush()
-        return int(cursor.lastrowid or 0)
-
-    def settle(self, number: int, rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> None:
-        """Record what became of each row of a batch; durable after `flush` or the next `begin`."""
+    def begin(self, *batches: Sequence[JournalRow]) -> list[int]:
+        """Mark batches as being sent, durably, with all that was recorded before; their numbers."""
         if not self._database.in_transaction:
             self._database.execute("begin")
+        numbers = [
+            int(
+                self._database.execute(
+                    "insert into batches (first_seq, last_seq, state) values (?, ?, 'sending')",
+                    (rows[0].seq, rows[-1].seq),
+                ).lastrowid
+                or 0
+            )
+            for rows in batches
+        ]
+        self.flush()
+        return numbers
+
+    def withdraw(self, number: int) -> None:
+        """Record that a batch that was marked has not been sent, and will not be."""
+        self._database.execute("update batches set state = 'unsent' where number = ?", (number,))
+
+    def settle(self, number: int, rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> None:
+        """Record what became of each row of a batch.
+
+        It is durable with the next `begin` or `flush`, or with the outcomes of a later
+        batch when it has waited for LONGEST_WAIT_S.
+        """
+        if not self._database.in_transaction:
+            self._database.execute("begin")
+            self._waits_since = time.monotonic()
         try:
             self._write(number, rows, list(_settled(rows, outcomes)))
         except BaseException:
             self._database.rollback()
             raise
         self._took.clear()
+        if time.monotonic() - self._waits_since > LONGEST_WAIT_S:
+            self.flush()
 
     def flush(self) -> None:
         """Make everything that was recorded durable."""

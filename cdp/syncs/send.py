@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ from cdp.syncs.halt import Halt
 from cdp.syncs.journal import Journal, JournalRow, SentBatch
 
 MOST_SPLITS = 50
+MOST_MARKED = 10
+MOST_MARKED_ROWS = 1_000
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
@@ -45,19 +48,37 @@ def send_journal(
     """Send every row once. What stopped the run early, or None."""
     total, done = journal.count(), 0
     try:
-        for rows in _batches(journal.rows(), driver):
-            if halt is not None:
-                halt.check(str(journal.meta("sync")))
-            _deliver(journal, driver, rows, [0])
-            done += len(rows)
-            if progress:
-                progress(done, total)
+        for group in _groups(_batches(journal.rows(), driver), driver.is_idempotent):
+            for rows in _send_group(journal, driver, group, halt):
+                done += len(rows)
+                if progress:
+                    progress(done, total)
         settle_staged(journal, driver)
     except Stop as stop:
         return RunError(stop.slug, stop.message, help=stop.help)
     finally:
         journal.flush()
     return None
+
+
+def _send_group(
+    journal: Journal, driver: Driver, group: Sequence[list[JournalRow]], halt: Halt | None
+) -> Iterator[list[JournalRow]]:
+    """Send batches after one durable mark for all of them; each is yielded when it is sent.
+
+    Raises Stop; the batches after the one that it is about are not sent.
+    """
+    waiting = deque(zip(journal.begin(*group), group, strict=True))
+    try:
+        while waiting:
+            if halt is not None:
+                halt.check(str(journal.meta("sync")))
+            number, rows = waiting.popleft()
+            _attempt(journal, driver, number, rows, [0], in_doubt=False)
+            yield rows
+    finally:
+        for number, _ in waiting:
+            journal.withdraw(number)
 
 
 def settle_staged(journal: Journal, driver: Driver) -> None:
@@ -102,9 +123,10 @@ def _deliver(
     rows: Sequence[JournalRow],
     splits: list[int],
     *,
-    in_doubt: bool = False,
+    in_doubt: bool,
 ) -> None:
-    _attempt(journal, driver, journal.begin(rows), rows, splits, in_doubt=in_doubt)
+    [number] = journal.begin(rows)
+    _attempt(journal, driver, number, rows, splits, in_doubt=in_doubt)
 
 
 def _attempt(
@@ -128,7 +150,7 @@ def _attempt(
             outcomes = [one.doubted() for one in outcomes]
         journal.settle(number, rows, outcomes)
         if not driver.is_idempotent:
-            # Else it is durable with the next mark: a batch that is sent again does no harm.
+            # Elsewhere a batch that is sent again does no harm, and a request is not held up.
             journal.flush()
 
     try:
@@ -188,6 +210,26 @@ def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:
 def _key(run_id: str, number: int) -> str:
     """The same for the same batch of the same run, whose rows never change, and for no other."""
     return hashlib.sha256(f"{run_id}\n{number}".encode()).hexdigest()
+
+
+def _groups(
+    batches: Iterator[list[JournalRow]], is_idempotent: bool
+) -> Iterator[list[list[JournalRow]]]:
+    """Batches that are marked together, for a durable mark costs as much as a request.
+
+    All of them are in doubt when the run is killed, so where a batch must not be sent
+    twice each is marked alone.
+    """
+    group: list[list[JournalRow]] = []
+    rows = 0
+    for batch in batches:
+        group.append(batch)
+        rows += len(batch)
+        if not is_idempotent or len(group) >= MOST_MARKED or rows >= MOST_MARKED_ROWS:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group
 
 
 def _batches(rows: Iterator[JournalRow], driver: Driver) -> Iterator[list[JournalRow]]:

@@ -28,7 +28,7 @@ def test_a_journal_reads_its_rows_in_order_and_survives_being_reopened(tmp_path:
     rows = list(journal.rows())
     assert [one.row.key for one in rows] == [f"k{number}" for number in range(5_000)]
     assert rows[0].row.fields == {"a": "\u2028ä"}
-    first, second = journal.begin(rows[:2]), journal.begin(rows[2:4])
+    first, second = journal.begin(rows[:2], rows[2:4])
     journal.settle(first, rows[:2], [Outcome("accepted"), Outcome("rejected", "c", "r")])
     journal.flush()
     journal.close()
@@ -47,7 +47,7 @@ def test_the_next_mark_makes_outcomes_durable(tmp_path: Path) -> None:
     journal = make_journal(path, 4)
     rows = list(journal.rows())
     for batch in (rows[:2], rows[2:]):
-        journal.settle(journal.begin(batch), batch, [Outcome(ACCEPTED)] * 2)
+        journal.settle(*journal.begin(batch), batch, [Outcome(ACCEPTED)] * 2)
     journal.close()
     again = Journal.open_existing(path)
     assert again is not None

@@ -94,7 +94,7 @@ def test_percentiles_are_times_that_requests_took(
     journal = Journal.create(tmp_path / "j.journal", {}, write_rows)
     journal.took(times)
     rows = list(journal.rows())
-    journal.settle(journal.begin(rows), rows, [Outcome(ACCEPTED)])
+    journal.settle(*journal.begin(rows), rows, [Outcome(ACCEPTED)])
     assert journal.timing() == expected
     journal.delete()
 
