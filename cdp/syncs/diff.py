@@ -1,8 +1,9 @@
 """What changed between the desired state and the ledger, in SQL.
 
-Owns the comparison and the hash that it rests on. Leaves two temporary tables
+Owns the comparison and the hash that it rests on. Leaves three temporary tables
 behind for the rest of the run: `cdp_desired` (every row of the desired state
-with its hash) and `cdp_changes` (every key with its class). Changes nothing else.
+with its hash) and `cdp_changes` (every key but the unchanged ones, with its class);
+and `cdp_repeated` (keys that occur more than once). Changes nothing else.
 
 Classes: added, changed, removed (to be sent); unchanged; rebased (unchanged but
 for a changed mapping, which somebody chose not to send); kept (gone from the
@@ -118,7 +119,7 @@ def compute_diff(
         removes = sync.on_leave != "nothing"
     takes_all = rebase is not None and rebase.columns is None
     settings = [not retry_rejected, not is_idempotent, removes, appends, takes_all, utc_now()]
-    _make_changes(warehouse, project, sync, [*settings, not sync.origin.is_events])
+    _make_changes(warehouse, project, sync, [*settings, not sync.origin.is_events], appends)
     return replace(_count(warehouse, project, sync, columns), relation=relation)
 
 
@@ -204,10 +205,14 @@ def _make_desired(
         # Column names come from the built model, quoted; texts are parameters.
         "create or replace temp table cdp_desired as "  # noqa: S608
         f"select cast(d.{KEY_COLUMN} as varchar) as sync_key, "
-        f"{_hash(names)} as payload_hash, {former} as former_hash, "
-        f"count(*) over (partition by cast(d.{KEY_COLUMN} as varchar)) as key_count "
+        f"{_hash(names)} as payload_hash, {former} as former_hash "
         f"from {relation} as d",
         values,
+    )
+    warehouse.execute(
+        "create or replace temp table cdp_repeated as select d.sync_key, count(*) as row_count "
+        "from cdp_desired as d where d.sync_key is not null "
+        "group by d.sync_key having count(*) > 1"
     )
 
 
@@ -225,8 +230,12 @@ def _hash(columns: Sequence[str]) -> str:
     return f"md5(? || cast(to_json(cast([{texts}] as varchar[])) as varchar))"
 
 
-def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: list[Any]) -> None:
+def _make_changes(
+    warehouse: Warehouse, project: Project, sync: Sync, settings: list[Any], appends: bool
+) -> None:
+    """Most rows are as they were: what is left of the others meets the whole ledger."""
     ledger = ledger_relation(warehouse, project)
+    is_as_there = "" if appends else "and k.payload_hash = d.payload_hash"
     warehouse.execute(
         # The relation is one of two constants; the rest are parameters.
         "create or replace temp table cdp_changes as "  # noqa: S608
@@ -234,8 +243,11 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         "? as appends, ? as takes_all, cast(? as timestamp) as present_at, "
         "? as is_whole), "
         f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
-        "desired as (select sync_key, payload_hash, former_hash from cdp_desired "
-        "where sync_key is not null and key_count = 1), "
+        "desired as (select d.sync_key, d.payload_hash, d.former_hash from cdp_desired as d "
+        "where d.sync_key is not null and not exists (select 1 from ledger as k "
+        f"where k.sync_key = d.sync_key {is_as_there} and k.remote_state = 'present' "
+        "and k.last_outcome is distinct from 'staged') "
+        "and not exists (select 1 from cdp_repeated as r where r.sync_key = d.sync_key)), "
         "present as (select d.sync_key, d.payload_hash, d.former_hash, "
         "l.payload_hash as old_hash, l.remote_state, "
         "l.last_operation = 'upsert' and l.last_hash = d.payload_hash as is_same_as_last, "
@@ -245,8 +257,6 @@ def _make_changes(warehouse: Warehouse, project: Project, sync: Sync, settings: 
         "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
         # A row that is in a job of the destination waits for what becomes of it there.
         "select p.sync_key, p.payload_hash, case when p.last_outcome = 'staged' then 'staged' "
-        "when p.remote_state = 'present' and (p.old_hash = p.payload_hash or s.appends) "
-        "then 'unchanged' "
         "when p.remote_state = 'present' and (p.old_hash = p.former_hash "
         "or (s.takes_all and p.old_hash is not null)) then 'rebased' "
         # A message that may have arrived is not sent again because its text changed.
@@ -266,11 +276,12 @@ def _count(
     warehouse: Warehouse, project: Project, sync: Sync, columns: tuple[tuple[str, str], ...]
 ) -> Diff:
     by_class = dict(warehouse.rows("select class, count(*) from cdp_changes group by class"))
-    nulls, duplicates, valid = warehouse.rows(
-        "select count(*) filter (where sync_key is null), "
-        "count(*) filter (where sync_key is not null and key_count > 1), "
-        "count(*) filter (where sync_key is not null and key_count = 1) from cdp_desired"
+    nulls, with_key = warehouse.rows(
+        "select count(*) filter (where d.sync_key is null), count(d.sync_key) from cdp_desired as d"
     )[0]
+    duplicates = int(warehouse.value("select coalesce(sum(row_count), 0) from cdp_repeated"))
+    valid = with_key - duplicates
+    others = warehouse.value("select count(payload_hash) from cdp_changes")
     held_there = warehouse.value(
         f"select count(*) from {ledger_relation(warehouse, project)} "  # noqa: S608
         "where sync_name = ? and destination_name = ? and remote_state <> 'absent'",
@@ -281,7 +292,7 @@ def _count(
             name: by_class.get(name, 0)
             for name in ("added", "changed", "removed", "kept", "held", "rebased", "staged")
         },
-        unchanged=by_class.get("unchanged", 0) + by_class.get("rebased", 0),
+        unchanged=valid - others + by_class.get("rebased", 0),
         invalid_null=nulls,
         invalid_duplicate=duplicates,
         desired=valid,

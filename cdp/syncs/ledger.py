@@ -69,10 +69,11 @@ def write_invalid(
     )
     warehouse.execute(
         f"insert into {rejected} "  # noqa: S608
-        "select ?, ?, ?, d.sync_key, 'upsert', null, "
-        "case when d.sync_key is null then 'null_key' else 'duplicate_key' end, "
-        "cast(count(*) as varchar) || ' rows', cast(? as timestamp) from cdp_desired as d "
-        "where d.sync_key is null or d.key_count > 1 group by d.sync_key",
+        "select ?, ?, ?, d.sync_key, 'upsert', null, d.reason_code, "
+        "cast(d.row_count as varchar) || ' rows', cast(? as timestamp) from ("
+        "select null as sync_key, 'null_key' as reason_code, count(*) as row_count "
+        "from cdp_desired as n where n.sync_key is null having count(*) > 0 "
+        "union all select r.sync_key, 'duplicate_key', r.row_count from cdp_repeated as r) as d",
         [run_id, sync, destination, utc_now()],
     )
 

@@ -20,8 +20,9 @@ def write_snapshot(
     # Names come from the built model, quoted; the path comes from code.
     warehouse.execute(
         f"copy (select cast(d.{KEY_COLUMN} as varchar) as key{fields} "  # noqa: S608
-        f"from {desired_relation(project, sync)} as d where cast(d.{KEY_COLUMN} as varchar) in "
-        "(select v.sync_key from cdp_desired as v where v.key_count = 1) order by key) "
+        f"from {desired_relation(project, sync)} as d where d.{KEY_COLUMN} is not null "
+        f"and cast(d.{KEY_COLUMN} as varchar) not in (select r.sync_key from cdp_repeated as r) "
+        "order by key) "
         f"to {quoted_text(str(path))} ({COPY_OPTIONS[file_format]})"
     )
     path.chmod(0o600)
