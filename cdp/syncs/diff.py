@@ -233,28 +233,36 @@ def _hash(columns: Sequence[str]) -> str:
 def _make_changes(
     warehouse: Warehouse, project: Project, sync: Sync, settings: list[Any], appends: bool
 ) -> None:
-    """Most rows are as they were: what is left of the others meets the whole ledger."""
+    """Most rows are as they were. The others are a table, so that the engine knows how few."""
     ledger = ledger_relation(warehouse, project)
-    is_as_there = "" if appends else "and k.payload_hash = d.payload_hash"
+    whose = [sync.name, sync.destination]
+    is_as_there = "" if appends else "and l.payload_hash = d.payload_hash"
     warehouse.execute(
         # The relation is one of two constants; the rest are parameters.
+        "create or replace temp table cdp_differing as "  # noqa: S608
+        "select d.sync_key, d.payload_hash, d.former_hash from cdp_desired as d "
+        # The same as `not exists` costs three times as much.
+        f"anti join (select l.sync_key, l.payload_hash from {ledger} as l "
+        "where l.sync_name = ? and l.destination_name = ? and l.remote_state = 'present' "
+        "and l.last_outcome is distinct from 'staged') as l "
+        f"on l.sync_key = d.sync_key {is_as_there} "
+        "anti join cdp_repeated as r on r.sync_key = d.sync_key where d.sync_key is not null",
+        whose,
+    )
+    warehouse.execute(
         "create or replace temp table cdp_changes as "  # noqa: S608
         "with settings as (select ? as hold_rejected, ? as hold_unknown, ? as removes, "
         "? as appends, ? as takes_all, cast(? as timestamp) as present_at, "
         "? as is_whole), "
-        f"ledger as (select * from {ledger} where sync_name = ? and destination_name = ?), "
-        "desired as (select d.sync_key, d.payload_hash, d.former_hash from cdp_desired as d "
-        "where d.sync_key is not null and not exists (select 1 from ledger as k "
-        f"where k.sync_key = d.sync_key {is_as_there} and k.remote_state = 'present' "
-        "and k.last_outcome is distinct from 'staged') "
-        "and not exists (select 1 from cdp_repeated as r where r.sync_key = d.sync_key)), "
         "present as (select d.sync_key, d.payload_hash, d.former_hash, "
         "l.payload_hash as old_hash, l.remote_state, "
         "l.last_operation = 'upsert' and l.last_hash = d.payload_hash as is_same_as_last, "
-        f"{_LAST} from desired as d left join ledger as l on l.sync_key = d.sync_key), "
+        f"{_LAST} from cdp_differing as d left join {ledger} as l "
+        "on l.sync_key = d.sync_key and l.sync_name = ? and l.destination_name = ?), "
         f"gone as (select l.sync_key, l.last_operation = 'remove' as is_same_as_last, {_LAST} "
-        "from ledger as l where l.remote_state <> 'absent' and not exists "
-        "(select 1 from cdp_desired as d where d.sync_key = l.sync_key)) "
+        f"from (select * from {ledger} as k where k.sync_name = ? and k.destination_name = ? "
+        "and k.remote_state <> 'absent') as l "
+        "anti join cdp_desired as d on d.sync_key = l.sync_key) "
         # A row that is in a job of the destination waits for what becomes of it there.
         "select p.sync_key, p.payload_hash, case when p.last_outcome = 'staged' then 'staged' "
         "when p.remote_state = 'present' and (p.old_hash = p.former_hash "
@@ -268,7 +276,7 @@ def _make_changes(
         "when not s.removes then 'kept' "
         f"when {_WAITS.format('g')} then 'held' else 'removed' end "
         "from gone as g cross join settings as s where s.is_whole",
-        [*settings, sync.name, sync.destination],
+        [*settings, *whose, *whose],
     )
 
 
