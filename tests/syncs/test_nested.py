@@ -146,6 +146,37 @@ def test_a_document_arrives_as_one_and_its_change_is_a_change(shop: Shop, server
     assert server.state["a"]["address"] == {"city": "Graz"}
 
 
+@pytest.mark.parametrize(
+    ("destination", "written"),
+    [
+        ("lines", {"city": 'Linz, "A"', "n": 1.5}),
+        ("table", '{"city":"Linz, \\"A\\"","n":1.5}'),
+        ("columns", '{"city":"Linz, \\"A\\"","n":1.5}'),
+        ("whole", '{"city":"Linz, \\"A\\"","n":1.5}'),
+    ],
+)
+def test_a_document_is_json_or_its_text_in_a_file(
+    shop: Shop, destination: str, written: Any
+) -> None:
+    path = shop.folder / "definitions" / "syncs" / "customers.yml"
+    text = SYNC + "  address: {object: {city: {column: city}, n: {column: n, type: decimal}}}\n"
+    path.write_text(text.replace("destination: hook", f"destination: {destination}"))
+    with shop.connect() as connection:
+        connection.execute(
+            "create or replace table main.sync__customers as select 'a' as sync_key, "
+            """cast('{"city":"Linz, \\"A\\"","n":1.5}' as json) as address"""
+        )
+    assert shop.run().error is None
+    (file,) = [one for one in (shop.folder / "out").rglob("*") if one.is_file()]
+    with duckdb.connect() as connection:
+        read_it = {".csv": "read_csv", ".jsonl": "read_json", ".parquet": "read_parquet"}
+        # The function is one of these, the file of the test's own folder.
+        (found,) = connection.execute(
+            f"select address from {read_it[file.suffix]}('{file}')"  # noqa: S608
+        ).fetchall()
+    assert found == (written,)
+
+
 def test_a_skipped_null_leaves_a_tables_column_as_it_is(shop: Shop) -> None:
     (shop.folder / "definitions" / "destinations.yml").write_text(
         "destinations:\n"
