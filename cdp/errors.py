@@ -137,6 +137,12 @@ def _display(path: Path) -> str:
         return path.as_posix()
 
 
+def place_of(text: str, location: Location) -> Location:
+    """Where a text stands on the line of a location, at it or after it; else the location."""
+    found = (_source_line(location) or "").find(text, max(location.column - 1, 0))
+    return location if found < 0 else Location(location.path, location.line, found + 1)
+
+
 def _source_line(location: Location) -> str | None:
     if not location.line:
         return None

@@ -35,7 +35,7 @@ def check_fields(sync: Sync, catalogue: Definitions, problems: Problems) -> None
         for template in templates(field):
             for part in template.parts:
                 if isinstance(part, Part):
-                    _check_part(sync, template, part.field, catalogue, problems)
+                    _check_part(sync, template, part, catalogue, problems)
         if field.name == sync.key and field.kind in NESTED:
             problems.add(
                 "nested-key",
@@ -73,20 +73,20 @@ def _check_source(sync: Sync, one: Field, catalogue: Definitions, problems: Prob
 
 
 def _check_part(
-    sync: Sync, field: Field, part: Field, catalogue: Definitions, problems: Problems
+    sync: Sync, field: Field, part: Part, catalogue: Definitions, problems: Problems
 ) -> None:
-    if part.kind == "trait" and str(part.value) not in catalogue.traits:
+    source = part.field
+    if source.kind == "trait" and str(source.value) not in catalogue.traits:
         return
-    kind = column_type(part, catalogue.traits)
-    if kind not in WITHOUT_TEXT:
-        return
-    problems.add(
-        "no-text",
-        f"the template of field '{field.name}' of sync '{sync.name}' has {describe(kind)} of type "
-        f"'{kind}' in it ('{part.value}'), which engines write in different ways",
-        field.location,
-        "use a value of another type, such as decimal",
-    )
+    kind = column_type(source, catalogue.traits)
+    if kind in WITHOUT_TEXT:
+        problems.add(
+            "no-text",
+            f"the template of field '{field.name}' of sync '{sync.name}' has {describe(kind)} of "
+            f"type '{kind}' in it ('{source.value}'), which engines write in different ways",
+            part.location,
+            "use a value of another type, such as decimal",
+        )
 
 
 def _check_trait(sync: Sync, field: Field, catalogue: Definitions, problems: Problems) -> None:

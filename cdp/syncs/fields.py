@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cdp.errors import Location, suggest
+from cdp.errors import Location, place_of, suggest
 from cdp.sql.types import BOOLEAN, DECIMAL, INTEGER, JSON, LIST, STRING
 from cdp.sql.values import read_path
 from cdp.syncs.templates import Reference, read_template
@@ -75,7 +75,8 @@ class Part:
     """
 
     field: Field
-    default: str | None = None
+    default: str | None
+    location: Location
 
 
 def sources(field: Field) -> Iterator[Field]:
@@ -234,27 +235,31 @@ def _members(one: Section, kind: str, simple: Mapping[str, Field], depth: int) -
 
 def _parts(one: Section, simple: Mapping[str, Field]) -> Iterator[str | Part]:
     """The parts of a template, each name the field that it stands for."""
-    place = one.place("template")
     for part in read_template(one):
         if isinstance(part, str):
             yield part
-        elif part.kind != "field":
-            kind = "" if part.kind == "column" else STRING
-            yield Part(Field(part.name, part.kind, part.name, place, type=kind), part.default)
-        elif part.name in simple:
-            yield Part(simple[part.name], part.default)
+            continue
+        place = place_of(part.written, one.place("template"))
+        if part.kind == "field" and part.name not in simple:
+            _note_unknown(part, place, one, simple)
+        elif part.kind == "field":
+            yield Part(simple[part.name], part.default, place)
         else:
-            _note_unknown(part, one, simple)
+            kind = "" if part.kind == "column" else STRING
+            made = Field(part.name, part.kind, part.name, place, type=kind)
+            yield Part(made, part.default, place)
 
 
-def _note_unknown(part: Reference, one: Section, simple: Mapping[str, Field]) -> None:
+def _note_unknown(
+    part: Reference, place: Location, one: Section, simple: Mapping[str, Field]
+) -> None:
     near = suggest(part.name, simple)
     name = part.name.replace(".", "_")
     one.problems.add(
         "unknown-part",
         f"the template of {one.what} has '{part.written}' in it, and no field of that name with "
         "a value of its own is mapped",
-        one.place("template"),
+        place,
         near
         if near.startswith("did")
         else f"write {{column.{name}}}, {{trait.{name}}} or {{identifier.{name}}}, or map a field "

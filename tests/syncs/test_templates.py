@@ -184,18 +184,18 @@ def test_templates_are_texts_and_functions_of_every_engine(shop: Shop, dialect: 
                 "error[unknown-part]: the template of field 'name' of sync 'customers' has "
                 "'{frist_name}' in it, and no field of that name with a value of its own is "
                 "mapped\n"
-                "  --> syncs/customers.yml:8:20\n"
+                "  --> syncs/customers.yml:8:21\n"
                 "   8 |   name: {template: '{frist_name}'}\n"
                 "help: did you mean 'first_name'?"
             ),
         ),
         (
-            "{city}",
+            "in {city}",
             (
                 "error[unknown-part]: the template of field 'name' of sync 'customers' has "
                 "'{city}' in it, and no field of that name with a value of its own is mapped\n"
-                "  --> syncs/customers.yml:8:20\n"
-                "   8 |   name: {template: '{city}'}\n"
+                "  --> syncs/customers.yml:8:24\n"
+                "   8 |   name: {template: 'in {city}'}\n"
                 "help: write {column.city}, {trait.city} or {identifier.city}, or map a field "
                 "'city'"
             ),
@@ -219,7 +219,7 @@ def test_templates_are_texts_and_functions_of_every_engine(shop: Shop, dialect: 
             (
                 "error[no-text]: the template of field 'name' of sync 'customers' has a number of "
                 "type 'float' in it ('share'), which engines write in different ways\n"
-                "  --> syncs/customers.yml:8:20\n"
+                "  --> syncs/customers.yml:8:21\n"
                 "   8 |   name: {template: '{share}'}\n"
                 "help: use a value of another type, such as decimal"
             ),
@@ -228,7 +228,7 @@ def test_templates_are_texts_and_functions_of_every_engine(shop: Shop, dialect: 
             "{trait.plam}",
             (
                 "error[unknown-trait]: sync 'customers' uses trait 'plam', which is not defined\n"
-                "  --> syncs/customers.yml:8:20\n"
+                "  --> syncs/customers.yml:8:21\n"
                 "   8 |   name: {template: '{trait.plam}'}\n"
                 "help: none is defined yet"
             ),
