@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 UPSERT, REMOVE = "upsert", "remove"
+UPDATE, ARCHIVE = "update", "archive"
 ACCEPTED, REJECTED, RETRY, UNKNOWN = "accepted", "rejected", "retry", "unknown"
 STAGED = "staged"
 
@@ -39,7 +40,9 @@ class Target:
 
     `object` may be empty where there is only one; `key` is the field (or column)
     that the rows' keys are from; `sent_as` has the destination's names of fields;
-    `skips` are the fields of which a null is not sent, so that what is there stays.
+    `skips` are the fields of which a null is not sent, so that what is there stays. With
+    the `mode` update rows that are not there are not made, and with archive those that
+    leave are not deleted.
     """
 
     object: str = ""
@@ -47,6 +50,7 @@ class Target:
     key: str = ""
     sent_as: Mapping[str, str] = field(default_factory=dict)
     skips: frozenset[str] = frozenset()
+    mode: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,10 @@ import httpx
 from cdp.destinations.auth import Auth, TokenRefused
 from cdp.destinations.delivery import (
     REJECTED,
+    REMOVE,
     RETRY,
     UNKNOWN,
+    UPSERT,
     Batch,
     Outcome,
     Refused,
@@ -31,7 +33,6 @@ from cdp.destinations.jobs import Exchange, Jobs
 from cdp.destinations.limits import RateLimits
 from cdp.destinations.lookup import find_ids
 from cdp.destinations.manifest import ENDPOINT, Http, Object, Operation
-from cdp.destinations.manifest.objects import OPERATIONS
 from cdp.destinations.manifest.replies import Rule
 from cdp.destinations.manifest.request import Request
 from cdp.destinations.reply import (
@@ -111,9 +112,9 @@ class HttpDriver:
         self._auth = Auth(http.auth, self._scope, self._transport)
         self._requests = Requests(http, self._auth, self._scope)
         self._limits = RateLimits(http.limits, limits_file, clock)
-        self._operations = {
-            name: self._filled(shape.serving(name)) for name in OPERATIONS if shape.serves(name)
-        }
+        served = [UPSERT, REMOVE] if shape.removes(target.mode) else [UPSERT]
+        self._serving = {name: shape.serving(name, target.mode) for name in served}
+        self._operations = {name: self._filled(one) for name, one in self._serving.items()}
         self.is_idempotent = shape.is_idempotent
         self.took_ms: list[float] = []
 
@@ -122,10 +123,10 @@ class HttpDriver:
         self._limits.close()
 
     def lane(self, operation: str) -> int:
-        return self._object.operations.index(self._object.serving(operation))
+        return self._object.operations.index(self._serving[operation])
 
     def limits(self, operation: str) -> tuple[int, int]:
-        serving = self._object.serving(operation)
+        serving = self._serving[operation]
         return int(self._requests.render(serving.max_items, {})), serving.max_bytes
 
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
@@ -286,8 +287,7 @@ class HttpDriver:
     ) -> Outcomes | Refused:
         """One request for some rows, tried as often as it may be."""
         may_have_arrived = False
-        hidden = self._hidden(batch)
-        is_idempotent = self.is_idempotent
+        hidden, is_idempotent = self._hidden(batch), self.is_idempotent
         scope = {"sync": batch.sync}
 
         def once() -> Outcomes | Refused:

@@ -212,6 +212,7 @@ def _batches(shape: Object) -> list[str]:
         f"{' and '.join(one.serves)}: `{_said(one.request.method)} {_said(one.request.url)}`, "
         f"{_rows(one)} and {one.max_bytes:,} bytes a {'job' if one.job else 'request'}"
         + _looked_up(one)
+        + _updated(one)
         + _asked(one)
         for one in shape.operations
     ]
@@ -220,6 +221,13 @@ def _batches(shape: Object) -> list[str]:
 def _rows(operation: Operation) -> str:
     most = operation.max_items
     return f"up to {most:,} rows" if isinstance(most, int) else f"up to `{_said(most)}` rows"
+
+
+def _updated(operation: Operation) -> str:
+    if "update" not in operation.serves or operation.lookup is not None:
+        return ""
+    is_told = operation.if_missing == "reject"
+    return f"; what is not there is {'rejected' if is_told else 'left out, and counts as accepted'}"
 
 
 def _looked_up(operation: Operation) -> str:

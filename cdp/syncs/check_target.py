@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cdp.destinations.manifest import Manifest, Object, load_manifests
+from cdp.destinations.manifest.objects import ARCHIVED_AT, BY_MODE
 from cdp.destinations.manifest.settings import Setting
 from cdp.destinations.spec import Destination
 from cdp.errors import Problems, suggest
@@ -53,6 +54,7 @@ def check_target(sync: Sync, destination: Destination, problems: Problems) -> No
     if sync.origin.is_events:
         _check_takes_events(sync, destination, found, problems)
     if found is None:
+        _check_archive(sync, problems)
         return
     _check_options(sync, found, problems)
     _check_key(sync, found, problems)
@@ -95,9 +97,7 @@ def _check_object(sync: Sync, manifest: Manifest, problems: Problems) -> Object 
 
 
 def _check_mode(sync: Sync, manifest: Manifest, found: Object | None, problems: Problems) -> None:
-    modes = _MODES[found.kind if found else "record"]
-    if sync.origin.is_events:
-        modes = _MODES["event"]
+    modes = _modes(sync, manifest, found)
     if sync.mode and sync.mode not in modes:
         problems.add(
             "unsupported-mode",
@@ -107,6 +107,14 @@ def _check_mode(sync: Sync, manifest: Manifest, found: Object | None, problems: 
             sync.mode_location,
             suggest(sync.mode, modes),
         )
+
+
+def _modes(sync: Sync, manifest: Manifest, found: Object | None) -> tuple[str, ...]:
+    if sync.origin.is_events:
+        return _MODES["event"]
+    if found is None:
+        return (*_MODES["record"], *(BY_MODE if manifest.driver == "table" else ()))
+    return (*_MODES[found.kind], *(mode for mode in BY_MODE if found.serves(mode)))
 
 
 def _check_takes_events(
@@ -134,6 +142,18 @@ def _check_takes_events(
             sync.origin.location,
             "leave out 'on_leave'",
         )
+
+
+def _check_archive(sync: Sync, problems: Problems) -> None:
+    """Tables have the column that says when a row left."""
+    for field in sync.fields:
+        if sync.mode == "archive" and field.name == ARCHIVED_AT:
+            problems.add(
+                "invalid-name",
+                f"sync '{sync.name}' maps '{ARCHIVED_AT}', which its mode writes itself",
+                field.location,
+                "give the field another name",
+            )
 
 
 def _check_options(sync: Sync, found: Object, problems: Problems) -> None:
@@ -250,7 +270,7 @@ def _check_nested(sync: Sync, field: Field, found: Object, problems: Problems) -
 
 def _check_removal(sync: Sync, found: Object, problems: Problems) -> None:
     is_explicit = sync.on_leave == "remove"
-    can_remove = found.serves("remove")
+    can_remove = found.removes(sync.mode) or sync.mode in BY_MODE
     only_adds = found.appends or sync.origin.is_events
     if can_remove or (only_adds and not is_explicit) or sync.on_leave == "nothing":
         return

@@ -24,6 +24,8 @@ MODES = {
     "mirror": "remove",
     "upsert": "nothing",
     "insert": "nothing",
+    "update": "nothing",
+    "archive": "remove",
     "add_remove": "remove",
     "append": "",
 }

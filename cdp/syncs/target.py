@@ -10,7 +10,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from cdp.destinations.delivery import REMOVE, Target
+from cdp.destinations.delivery import Target
 from cdp.destinations.manifest.settings import with_defaults
 from cdp.destinations.spec import Destination
 from cdp.syncs.spec import Sync
@@ -25,13 +25,14 @@ def target_of(sync: Sync, destination: Destination) -> Target:
         sync.key,
         {field.name: field.sent_as for field in sync.fields if field.sent_as},
         frozenset(_skipped(sync)),
+        sync.mode,
     )
 
 
 def removes(sync: Sync, destination: Destination) -> bool:
     """Whether rows that leave the source are removed from the destination."""
     found = destination.manifest.object(sync.object)
-    if found is not None and (found.appends or not found.serves(REMOVE)):
+    if found is not None and (found.appends or not found.removes(sync.mode)):
         return False
     if sync.origin.is_events:
         return False

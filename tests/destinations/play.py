@@ -48,6 +48,7 @@ class Case:
     sent_as: Mapping[str, str] = field(default_factory=dict)
     remote_ids: list[str] | None = None
     settled: Any = None
+    mode: str = ""
 
     def __str__(self) -> str:
         return f"{self.manifest}: {self.name}"
@@ -130,6 +131,7 @@ def play(case: Case, vendor: Vendor) -> Any:
         with_defaults(_options(case), case.options),
         case.key,
         case.sent_as,
+        mode=case.mode,
     )
     driver = HttpDriver(
         destination(case.manifest, case.settings),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cdp.destinations.manifest import load_manifests
+from cdp.destinations.manifest.objects import SERVED
 
 from .play import Case, Vendor, cases, play
 
@@ -21,7 +22,7 @@ def test_a_manifest_keeps_to_its_cases(case: Case) -> None:
 
 def test_every_operation_of_every_manifest_has_a_case() -> None:
     covered = {
-        (case.manifest, case.object, row.get("operation", "upsert"))
+        (case.manifest, case.object, case.mode or row.get("operation", "upsert"))
         for case in CASES
         for row in case.rows
     }
@@ -29,7 +30,7 @@ def test_every_operation_of_every_manifest_has_a_case() -> None:
     for manifest in load_manifests().values():
         objects = manifest.http.objects if manifest.http else {}
         for name, shape in objects.items():
-            for operation in ("upsert", "remove"):
+            for operation in SERVED:
                 said = {(manifest.name, name, operation)}
                 if len(objects) == 1:
                     said.add((manifest.name, "", operation))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cdp.destinations.delivery import Batch, OutgoingRow, Refused, Stop
+from cdp.destinations.delivery import Batch, OutgoingRow, Refused, Stop, Target
 from cdp.destinations.probe import probe
 from cdp.destinations.tables import TableDriver
 from cdp.errors import RunError
@@ -46,6 +46,11 @@ class Tables:
             self.reader, self.table = None, "people"
         self.destination = destination(name, settings)
         self.driver = TableDriver(self.destination, folder)
+
+    def open(self, mode: str) -> None:
+        """A driver for a sync of a mode."""
+        self.driver.close()
+        self.driver = TableDriver(self.destination, self.folder, Target(mode=mode))
 
     def send(self, *rows: OutgoingRow, columns: Any = COLUMNS) -> Any:
         return self.driver.send(Batch("people", "run", 1, rows, "key", columns))
@@ -116,6 +121,31 @@ def test_a_row_without_fields_is_a_key(tables: Tables) -> None:
     for _ in range(2):
         assert tables.send(OutgoingRow("upsert", "a", {}), columns=[])[0].state == "accepted"
     assert tables.rows("sync_key") == [("a",)]
+
+
+def test_an_update_makes_no_row(tables: Tables) -> None:
+    tables.send(person("a", email="a"), person("b", email="b"))
+    tables.open("update")
+    found = tables.send(person("a", email="new"), person("c", email="c"), person("b"))
+    assert [(one.state, one.code) for one in found] == [
+        ("accepted", ""), ("rejected", "not_there"), ("accepted", ""),
+    ]  # fmt: skip
+    assert tables.rows("sync_key, email") == [("a", "new"), ("b", None)]
+    assert tables.send(OutgoingRow("upsert", "a", {}), columns=[])[0].state == "accepted"
+
+
+def test_an_archive_keeps_who_leaves_with_the_time_and_clears_it_on_return(tables: Tables) -> None:
+    tables.open("archive")
+    tables.send(person("a", email="a"), person("b", email="b"))
+    leaving = [OutgoingRow("remove", key, {}) for key in ("a", "never")]
+    assert [one.state for one in tables.send(*leaving)] == ["accepted"] * 2
+    ((_, email, left_at), (_, _, stayed)) = tables.rows("sync_key, email, archived_at")
+    assert (email, stayed) == ("a", None)
+    assert left_at is not None
+    tables.send(*leaving)
+    assert tables.rows("archived_at")[0] == (left_at,)
+    tables.send(person("a", email="back"))
+    assert tables.rows("sync_key, email, archived_at") == [("a", "back", None), ("b", "b", None)]
 
 
 @pytest.mark.parametrize("tables", SERVERS, indirect=True)

@@ -109,6 +109,7 @@ class World:
     texts: list[str] = field(default_factory=list)
     runs: int = 0
     columns: list[list[str]] = field(default_factory=list)
+    mode: str = ""
 
     def __post_init__(self) -> None:
         self.settings = given(dict(self.manifest.settings), "secret")
@@ -116,7 +117,7 @@ class World:
         self.simulator.settings = self.settings
         self.simulator.clock = self.clock
         self.key = next(iter(self.shape.keys), "external_id")
-        self.target = Target(self.shape.name, self.options, self.key, {})
+        self.target = Target(self.shape.name, self.options, self.key, {}, mode=self.mode)
 
     def person(self, number: int, version: str) -> tuple[str, Fields]:
         """The key and the fields of a person."""
@@ -190,7 +191,8 @@ class World:
     def _changes(self, desired: dict[str, Fields], retry_rejected: bool) -> Any:
         for key, known in sorted(self.memory.items()):
             is_held = self._is_held(known, ("remove", None), retry_rejected)
-            can = self.shape.serves("remove") and not self.shape.appends
+            can = self.shape.removes(self.mode) and not self.shape.appends
+            can = can and self.mode != "update"
             if can and key not in desired and known.state != "absent" and not is_held:
                 yield "remove", key, None, "{}", known.remote_id
         for key, fields in sorted(desired.items()):

@@ -27,6 +27,11 @@ from cdp.destinations.template import Template, from_node
 from cdp.yamlfile import Section
 
 OPERATIONS = ("upsert", "remove")
+BY_MODE = {"update": "upsert", "archive": "remove"}
+"""Modes of a sync with a request of their own, and the operation that it takes the place of."""
+SERVED = (*OPERATIONS, *BY_MODE)
+ARCHIVED_AT = "archived_at"
+"""The column of a table that says when a row left, where a sync archives; else it is null."""
 KINDS = ("record", "event", "audience", "message")
 IF_MISSING = ("accept", "reject", "create")
 IDEMPOTENCY = ("key_header", "key_field", "natural", "none")
@@ -70,6 +75,7 @@ class Operation:
     """The row operations it serves, how rows are batched, what is sent, how replies are read.
 
     Where rows travel by a `job`, `request` is still the one that has them in it.
+    `if_missing` says what the vendor makes of an update of a row that is not there.
     """
 
     serves: tuple[str, ...]
@@ -85,6 +91,7 @@ class Operation:
     sample: Template = None
     sample_status: int = 200
     job: Job | None = None
+    if_missing: str = "reject"
 
 
 @dataclass(frozen=True)
@@ -133,9 +140,15 @@ class Object:
     def serves(self, operation: str) -> bool:
         return any(operation in one.serves for one in self.operations)
 
-    def serving(self, operation: str) -> Operation:
-        """The request that carries rows of this operation."""
+    def serving(self, operation: str, mode: str = "") -> Operation:
+        """The request that carries rows of this operation, in a mode of the sync."""
+        if BY_MODE.get(mode) == operation:
+            operation = mode
         return next(one for one in self.operations if operation in one.serves)
+
+    def removes(self, mode: str = "") -> bool:
+        """Whether there is a request for rows that leave."""
+        return self.serves(mode if BY_MODE.get(mode) == "remove" else "remove")
 
 
 def read_objects(
@@ -213,7 +226,7 @@ def _operation(one: Section) -> Operation:
     sample = one.section("sample", "sample")
     job = read_job(one)
     found = Operation(
-        names(one, "serves", OPERATIONS),
+        names(one, "serves", SERVED),
         job.filling.upload if job and job.filling else read_request(one),
         max_items,
         max_bytes,
@@ -226,6 +239,7 @@ def _operation(one: Section) -> Operation:
         None if sample is None else from_node(sample.node("body")),
         200 if sample is None else sample.integer("status", default=200),
         job,
+        one.choice("if_missing", ("accept", "reject"), default="reject"),
     )
     if sample is not None:
         sample.finish()
@@ -260,12 +274,13 @@ def _lookup(section: Section) -> Lookup | None:
 
 def _check_served(operations: tuple[Operation, ...], section: Section) -> None:
     served = [name for one in operations for name in one.serves]
-    for name in OPERATIONS:
+    for name in SERVED:
         most, least = 1, int(name == "upsert")
         if operations and not least <= served.count(name) <= most:
             section.problems.add(
                 "unserved-operation",
                 f"{served.count(name)} operations of {section.what} serve '{name}'",
                 section.place("operations"),
-                "name 'upsert' in the 'serves' of exactly one operation, and 'remove' at most once",
+                "name 'upsert' in the 'serves' of exactly one operation, and 'remove', 'update' "
+                "and 'archive' at most once",
             )

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cdp.destinations.auth import Auth
-from cdp.destinations.manifest import Http, Manifest
+from cdp.destinations.manifest import Http, Manifest, Operation
 from cdp.destinations.simulate import faults as fault
 from cdp.destinations.simulate.faults import Faults
 from cdp.destinations.simulate.jobs import HeldJob, HeldJobs
@@ -173,7 +173,7 @@ class Simulator:
             if not row.get("key") and row.get("remote_id") in people:
                 row["key"] = people[row["remote_id"]]
         operation = match.route.operation
-        refused = self._refused(match.rows, place)
+        refused = self._refused(operation, match.rows, place)
         if operation.job is not None and (operation.job.results or not refused):
             return self.jobs.begin(match, operation.sample, operation.sample_status)
         whole = not operation.results or any(one.rest != "accepted" for one in operation.results)
@@ -188,18 +188,23 @@ class Simulator:
             row["remote_id"] = entity.remote_id if entity else row.get("remote_id")
         return success(operation, match.rows, refused, scope)
 
-    def _refused(self, rows: list[dict[str, Any]], place: Place) -> dict[int, str]:
+    def _refused(
+        self, operation: Operation, rows: list[dict[str, Any]], place: Place
+    ) -> dict[int, str]:
         """The codes of rows that this destination does not take, by position."""
-        return {
+        found = {
             index: "SIMULATED"
             for index, row in enumerate(rows)
             if self.poisoned & {str(one) for one in _names(row, place)}
         }
+        if "update" in operation.serves and operation.if_missing == "reject":
+            found |= {index: "NOT_THERE" for index, row in enumerate(rows) if not place.find(row)}
+        return found
 
     def _do_job(self, held: HeldJob) -> dict[int, str]:
         """Apply the rows of a job; the codes of those that are refused."""
         place = self.place(held.match.route.object.name, held.match.options, make=True)
-        refused = self._refused(held.rows, place)
+        refused = self._refused(held.match.route.operation, held.rows, place)
         for index, row in enumerate(held.rows):
             if index not in refused:
                 is_new = not row.get("remote_id")
@@ -220,7 +225,7 @@ class Simulator:
             place.append(row, str(event_id) if event_id else None)
         elif operation == "remove":
             place.remove(row)
-        else:
+        elif operation != "update" or place.find(row):
             place.upsert(row)
 
     def _look_up(self, match: Match, place: Place) -> Reply:
@@ -232,7 +237,7 @@ class Simulator:
             key = str(row.get("key") or (entity.key if entity else ""))
             if entity is not None:
                 found.append((key, entity.remote_id))
-            elif lookup.if_missing == "reject":
+            elif lookup.if_missing == "reject" and "update" not in match.route.operation.serves:
                 # Members of a list are people whom the vendor knows already.
                 issued = self.directory.setdefault(key, f"person{len(self.directory)}")
                 found.append((key, issued))
