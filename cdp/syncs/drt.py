@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from cdp.destinations.manifest.objects import BY_MODE
 from cdp.destinations.spec import ENV, Destination
 from cdp.errors import RunError
 from cdp.project import Project
@@ -134,6 +135,8 @@ def _check(sync: Sync) -> None:
     """Texts of our own must not look like drt's templates; events are not a table to keep equal."""
     if sync.origin.is_events:
         raise _NotExpressible("drt would send every event again and again")
+    if sync.mode in BY_MODE:
+        raise _NotExpressible(f"drt has no mode '{sync.mode}'")
     names = [one.sent_as for one in sync.fields] + [str(one.value) for one in sync.options]
     if any(mark in text for text in names for mark in _TEMPLATES):
         raise _NotExpressible("a name in it would be a template to drt")
