@@ -157,6 +157,27 @@ def test_each_sync_is_written_in_the_words_of_drt(many: Shop) -> None:
     assert project == {"name": many.folder.name, "version": "0.1", "profile": "cdp"}
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (
+            "{model: customers}\ndestination: pg\nkey: email",
+            "{events: all, since: all}\ndestination: pg",
+            "drt would send every event again and again",
+        ),
+        ("key: email", "key: email\nmode: archive", "drt has no mode 'archive'"),
+    ],
+)
+def test_what_drt_has_no_words_for_is_not_written(
+    many: Shop, old: str, new: str, problem: str
+) -> None:
+    path = many.folder / "definitions" / "syncs" / "pg.yml"
+    text = path.read_text().replace(old, new)
+    path.write_text(text.replace("column: email", "column: source").replace("spend,", "type,"))
+    result = export(many, "pg")
+    assert [json.loads(line)["notes"] for line in result.stdout.splitlines()] == [problem]
+
+
 def test_the_query_has_every_valid_row_with_the_names_of_the_destination(many: Shop) -> None:
     export(many, "hubspot", "pg", "whole")
     for name in ("hubspot", "pg", "whole"):
