@@ -163,7 +163,7 @@ def test_names_and_rules_have_a_measure(tmp_path: Path) -> None:
 
 def test_the_definition_of_the_guide_is_right(tmp_path: Path, repository: Path) -> None:
     guide = (repository / "docs" / "entities.md").read_text()
-    (text,) = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    text = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)[0]
     assert problems_of(tmp_path, {FILE: text}) == ""
 
 
