@@ -18,7 +18,7 @@ test: $(VENV)/.installed-dev ## Every test but the slow ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.installed-slow ## The tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m slow
 
 test-duckdb2: ## The core of the suite on DuckDB 2.0, in a virtual environment of its own
 	$(MAKE) VENV=.venv-duckdb2 DUCKDB=2.0.0 .venv-duckdb2/.installed-dev

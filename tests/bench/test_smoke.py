@@ -14,6 +14,7 @@ from bench.pipeline import measure
 from bench.report import GROUPS, print_report, summary, write_results
 
 
+@pytest.mark.slow
 def test_both_sides_make_the_same_rows_and_every_model_has_its_row_in_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

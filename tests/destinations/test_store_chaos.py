@@ -56,7 +56,7 @@ class StoreWorld(World):
 def make(
     folder: Path, name: str, settings: dict[str, Any], read: Callable[[], State]
 ) -> StoreWorld:
-    shape = SimpleNamespace(serves=lambda operation: True, appends=False, is_idempotent=True)
+    shape = SimpleNamespace(removes=lambda mode: True, appends=False, is_idempotent=True)
     manifest = load_manifests()[name]
     simulator: Any = None
     return StoreWorld(manifest, shape, simulator, folder, found=settings, read=read)  # type: ignore[arg-type]

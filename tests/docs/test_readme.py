@@ -26,6 +26,7 @@ def _block(text: str, language: str, after: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_demo_prints_what_the_readme_shows(readme: str, tmp_path: Path) -> None:
     """As a process of its own, with the installed command."""
     program = Path(sys.executable).parent / "cdp"

@@ -38,6 +38,7 @@ TESTS = ("assert_profiles_keep_limits", "assert_edges_stay_inside_profiles")
 SELECTED = ("--select", "+identity_graph", "+profile_merges", "+identity_decisions")
 
 
+@pytest.mark.slow
 def test_overrides_give_what_the_sequence_gives(project: Project, tmp_path: Path) -> None:
     """Generated cases with links, and pairs that may never be joined, from the start or later.
 
@@ -73,6 +74,7 @@ def test_overrides_give_what_the_sequence_gives(project: Project, tmp_path: Path
         assert fingerprints(project, warehouse) == followed
 
 
+@pytest.mark.slow
 def test_a_blocked_value_joins_nobody_and_its_events_find_another_owner(
     project: Project, tmp_path: Path
 ) -> None:

@@ -53,6 +53,7 @@ def test_a_clock_set_back_writes_no_history(
     run(project, "--vars", AS_OF)
 
 
+@pytest.mark.slow
 def test_a_changed_rule_rebuilds_what_it_touches(project: Project, store_data: Path) -> None:
     """A value that becomes blocked, and a property that a definition begins to use, get
     their whole history on the next build, without a full refresh."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
+import pytest
+
 from cdp.project import Project
 from cdp.warehouse import open_warehouse
 from tests.identity.oracle import PRIORITY, Event, Node, generate_case, profile_id
@@ -77,6 +79,7 @@ def test_what_follows_changed_tables_equals_a_full_refresh(
         assert fingerprints(project, warehouse) == incremental
 
 
+@pytest.mark.slow
 def test_a_source_that_is_no_longer_declared_is_forgotten(project: Project, tmp_path: Path) -> None:
     records = [
         _Evidence("crm", name, Event(datetime(2026, 1, 1), identifiers), range(1))
