@@ -14,10 +14,11 @@ def write_lines(rows: Iterable[tuple[Any, ...]], path: Path) -> int:
         json.dumps(
             {
                 "operation": operation,
-                "sync_key": key,
+                "key": key,
                 "fields": json.loads(fields),
-                "remote_id": more[0] if more else None,
-            }
+                **({"remote_id": more[0]} if more and more[0] else {}),
+            },
+            separators=(",", ":"),
         )
         + "\n"
         for operation, key, _, fields, *more in rows

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from orjson import Fragment
 
 from cdp.destinations.auth import Auth, TokenRefused
 from cdp.destinations.delivery import (
@@ -44,9 +45,9 @@ from cdp.destinations.reply import (
     parse_body,
     read_reply,
 )
-from cdp.destinations.request import Requests
+from cdp.destinations.request import LINES, Requests, with_lines
 from cdp.destinations.retry import LONGEST_RETRY_AFTER_S, TryAgain, call_with_retries
-from cdp.destinations.rows import Row, Shaper, batch_scope, idempotency_key
+from cdp.destinations.rows import Row, Shaper, UnshapedRows, batch_scope, idempotency_key
 from cdp.destinations.secrets import Hidden, resolve_settings
 from cdp.destinations.spec import Destination
 from cdp.destinations.stops import quota_exhausted, stop_for, unavailable
@@ -114,7 +115,11 @@ class HttpDriver:
         self._limits = RateLimits(http.limits, limits_file, clock)
         served = [UPSERT, REMOVE] if shape.removes(target.mode) else [UPSERT]
         self._serving = {name: shape.serving(name, target.mode) for name in served}
-        self._operations = {name: self._filled(one) for name, one in self._serving.items()}
+        self._operations = {
+            name: one.filled(lambda path: str(self._requests.render(path, {})))
+            for name, one in self._serving.items()
+        }
+        self._by_lines = {name: with_lines(http, one) for name, one in self._serving.items()}
         self.is_idempotent = shape.is_idempotent
         self.took_ms: list[float] = []
 
@@ -131,16 +136,23 @@ class HttpDriver:
 
     def send(self, batch: Batch) -> Sequence[Outcome] | Refused:
         """Raises Stop on a refusal that holds for every row, and when the destination is gone."""
-        operation = self._operations[batch.rows[0].operation]
-        shaped = self._shaper.shape_all(batch)
-        rows = [one for one in shaped if not isinstance(one, Outcome)]
+        name = batch.rows[0].operation
+        operation = self._operations[name]
         self._may_have_written = False
         try:
-            sent = self._send_rows(operation, rows, batch) if rows else []
+            request, rows = self._by_lines[name], self._shaper.unshaped(batch)
+            if request is not None and rows is not None:
+                return self._send_all(operation, request, rows, batch)
+            return self._send_shaped(operation, batch)
         except Stop as stop:
             if self._may_have_written:
                 stop.outcome = stop.outcome.doubted()
             raise
+
+    def _send_shaped(self, operation: Operation, batch: Batch) -> Sequence[Outcome] | Refused:
+        shaped = self._shaper.shape_all(batch)
+        rows = [one for one in shaped if not isinstance(one, Outcome)]
+        sent = self._send_rows(operation, rows, batch) if rows else []
         if isinstance(sent, Refused):
             return sent
         outcomes = iter(sent)
@@ -203,19 +215,6 @@ class HttpDriver:
         self._failed_in_a_row = 0
         return started
 
-    def _filled(self, operation: Operation) -> Operation:
-        """The operation with the names in its paths filled in, such as the key's."""
-
-        def fill(path: str) -> str:
-            return str(self._requests.render(path, {}))
-
-        lookup, remote_id = operation.lookup, operation.remote_id
-        if lookup is not None:
-            lookup = replace(lookup, match=fill(lookup.match), take=fill(lookup.take))
-        if remote_id is not None:
-            remote_id = replace(remote_id, match=fill(remote_id.match))
-        return replace(operation, lookup=lookup, remote_id=remote_id)
-
     def _send_rows(
         self, operation: Operation, rows: list[Row], batch: Batch
     ) -> Sequence[Outcome] | Refused:
@@ -253,20 +252,17 @@ class HttpDriver:
         return ask
 
     def _send_all(
-        self,
-        operation: Operation,
-        request: Request,
-        rows: list[Row],
-        batch: Batch,
+        self, operation: Operation, request: Request, rows: Sequence[Row], batch: Batch
     ) -> Sequence[Outcome] | Refused:
         """Send rows; those that a refusal did not name are sent again without the named ones."""
         if operation.job is not None and operation.job.filling is not None:
-            return self._stage(operation, rows, batch)
+            return self._stage(operation, list(rows), batch)
         outcomes: dict[int, Outcome] = {}
         waiting = list(range(len(rows)))
         for resend in range(MOST_RESENDS + 1):
-            key = idempotency_key(batch, [rows[i] for i in waiting], resend, self._object)
-            reply = self._deliver(operation, request, [rows[i] for i in waiting], batch, key)
+            part = [rows[i] for i in waiting] if resend else rows
+            key = idempotency_key(batch, part, resend, self._object)
+            reply = self._deliver(operation, request, part, batch, key)
             if isinstance(reply, Refused):
                 if outcomes:
                     again = Outcome(RETRY, reply.code, reply.reason)
@@ -283,7 +279,7 @@ class HttpDriver:
         return [outcomes.get(index, late) for index in range(len(rows))]
 
     def _deliver(
-        self, operation: Operation, request: Request, rows: list[Row], batch: Batch, key: str
+        self, operation: Operation, request: Request, rows: Sequence[Row], batch: Batch, key: str
     ) -> Outcomes | Refused:
         """One request for some rows, tried as often as it may be."""
         may_have_arrived = False
@@ -354,16 +350,19 @@ class HttpDriver:
         rules: Sequence[Rule] = (),
     ) -> httpx.Response:
         """A reply that is an answer. Raises TryAgain, TokenExpired and FatalReply."""
-        call = self._call(request, list(rows), dict(scope), "")
+        call = self._call(request, rows, dict(scope), "")
         if longest_reply:
             call = replace(call, longest_reply=longest_reply)
         response = self._exchange(call, len(rows))
         check_answer(response, self._http, rules)
         return response
 
-    def _call(self, request: Request, rows: list[Row], scope: dict[str, Any], key: str) -> Call:
+    def _call(self, request: Request, rows: Sequence[Row], scope: dict[str, Any], key: str) -> Call:
         """One request, complete; a token is got where there is none."""
         self._auth.prepare()
+        if isinstance(rows, UnshapedRows):
+            lines = {LINES: Fragment(rows.text), "batch": {"key": key}}
+            return self._requests.build(request, {**scope, **lines})
         batch = batch_scope(rows, self._object, key)
         row = rows[0] if rows else {}
         return self._requests.build(request, {**scope, "rows": rows, "row": row, "batch": batch})

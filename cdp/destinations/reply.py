@@ -7,7 +7,6 @@ from outside are redacted. Knows no vendor.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from cdp.destinations.retry import TryAgain, parse_reset, parse_retry_after
 from cdp.destinations.rows import Row
 from cdp.destinations.secrets import redact
 from cdp.destinations.template import look_up
+from cdp.json_bytes import read_json
 
 SURELY_NOT_APPLIED = (425, 429)
 _FIRST_NUMBER = r"(?:^|/)(?P<index>\d+)(?:/|$)"
@@ -113,7 +113,7 @@ def check_answer(response: httpx.Response, http: Http, rules: Sequence[Rule]) ->
 def parse_body(response: httpx.Response) -> Any:
     """The JSON of a reply; None when it has none."""
     try:
-        return json.loads(response.content)
+        return read_json(response.content)
     except (ValueError, RecursionError):
         return None
 

@@ -11,20 +11,55 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from cdp.destinations.auth import Auth, sign
-from cdp.destinations.manifest import Http
+from cdp.destinations.manifest import Http, Operation
 from cdp.destinations.manifest.request import Request
-from cdp.destinations.template import Rendered, Template, compiled
+from cdp.destinations.template import DO, EACH, PLACEHOLDER, Rendered, Template, compiled
 from cdp.destinations.transport import Call
+from cdp.json_bytes import write_json
 
 _CONTENT_TYPES = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
     "csv": "text/csv; charset=UTF-8",
 }
+
+
+_AS_SPOOLED = {
+    EACH: "{{ rows }}",
+    DO: {
+        "operation": "{{ row.operation }}",
+        "key": "{{ row.key }}",
+        "fields": "{{ row.fields }}",
+    },
+}
+LINES = "lines"
+
+
+def with_lines(http: Http, operation: Operation) -> Request | None:
+    """The request with `lines` in the place of its rows, where those are sent as they are spooled.
+
+    None where anything else in the operation asks for a row or for its batch.
+    """
+    request = operation.request
+    if operation.lookup or operation.job or operation.remote_id:
+        return None
+    if request.encoding != "json" or not isinstance(request.body, dict):
+        return None
+    body = {
+        name: f"{{{{ {LINES} }}}}" if part == _AS_SPOOLED else part
+        for name, part in request.body.items()
+    }
+    others = (body, request.method, request.url, request.headers, request.query)
+    text = str((*others, http.headers, http.query, http.base_url))
+    named = {match[1].partition(".")[0] for match in PLACEHOLDER.finditer(text)}
+    if LINES not in named or named & {"row", "rows", "batch"}:
+        return None
+    return replace(request, body=body)
 
 
 class Requests:
@@ -72,7 +107,7 @@ class Requests:
             return urlencode(
                 {key: value for key, value in tree.items() if value is not None}
             ).encode()
-        return json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        return write_json(tree)
 
     def _url(self, request: Request, scope: Mapping[str, Any]) -> str:
         everything = {**self._scope, "token": self._auth.token, **scope}

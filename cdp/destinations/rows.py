@@ -11,11 +11,13 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 from cdp.destinations.delivery import REJECTED, REMOVE, Batch, Outcome, OutgoingRow, Target
 from cdp.destinations.manifest import Object
 from cdp.destinations.normalize import ValueRule, as_text, prepare
+from cdp.destinations.spooled import SpooledRows
 
 Row = dict[str, Any]
 _NO_RULE = ValueRule()
@@ -36,6 +38,7 @@ class Shaper:
         self._rules = {name: rule.value for name, rule in rules.items() if not rule.value.is_plain}
         self._required = [name for name, rule in shape.fields.items() if rule.is_required]
         self._key_rule = self._rules.get(target.key, _NO_RULE)
+        self._has_plain_key = self._key_rule.is_plain
         self.key_scope = {"name": target.key, "as": self._sent_as.get(target.key, target.key)}
         self._is_plain = not (
             rules
@@ -44,6 +47,23 @@ class Shaper:
             or shape.nulls != "send"
             or shape.max_row_bytes
             or not shape.takes_any_key
+        )
+
+    def unshaped(self, batch: Batch) -> UnshapedRows | None:
+        """The rows of a batch, where they are sent with the very keys and fields of the spool."""
+        if not isinstance(batch.rows, SpooledRows) or not self._changes_nothing(batch):
+            return None
+        text = batch.rows.text()
+        return None if text is None else UnshapedRows(self, batch, text)
+
+    def _changes_nothing(self, batch: Batch) -> bool:
+        return (
+            self._is_plain
+            and self._has_plain_key
+            and self._object.idempotency != "key_field"
+            and not self._object.appends
+            # A key that is a field is sent as the text that it is as a key.
+            and dict(batch.columns).get(self._key, "VARCHAR") == "VARCHAR"
         )
 
     def shape_all(self, batch: Batch) -> list[Row | Outcome]:
@@ -62,7 +82,7 @@ class Shaper:
 
     def shape(self, row: OutgoingRow, index: int, batch: Batch) -> Row | Outcome:
         """What templates see as `row`, or why the row must not be sent."""
-        key = row.key if self._key_rule.is_plain else prepare(row.key, self._key_rule)
+        key = row.key if self._has_plain_key else prepare(row.key, self._key_rule)
         if not key:
             return Outcome(REJECTED, "invalid_key", "its key is not of the form that is needed")
         shaped: Row = {
@@ -150,6 +170,32 @@ class Shaper:
             whole += f"\n{batch.idempotency_key}\n{shaped['index']}"
         shaped["id"] = hashlib.sha256(whole.encode()).hexdigest()[:32]
         shaped["uuid"] = str(uuid.UUID(shaped["id"], version=5))
+
+
+class UnshapedRows(Sequence[Row]):
+    """Rows that are sent as they are spooled, `text`; shaped when somebody looks at one."""
+
+    def __init__(self, shaper: Shaper, batch: Batch, text: bytes) -> None:
+        self.text = text
+        self._shaper = shaper
+        self._batch = batch
+
+    def __len__(self) -> int:
+        return len(self._batch.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        return self._shaped[index]
+
+    @cached_property
+    def _shaped(self) -> list[Row]:
+        shaped = self._shaper.shape_all(self._batch)
+        return [one for one in shaped if not isinstance(one, Outcome)]
 
 
 def batch_scope(rows: Sequence[Row], shape: Object, key: str) -> dict[str, Any]:

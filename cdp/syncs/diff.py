@@ -165,11 +165,14 @@ def write_changes(
     """Write the rows of `cdp_outgoing` as a journal wants them (`journal.WriteRows`)."""
     fields = _fields_json(diff.columns)
     ledger = ledger_relation(warehouse, project)
+    whole = "operation := o.operation, key := o.sync_key, fields := o.fields"
     return int(
         warehouse.value(
             # Column names come from the built model, quoted, and the path from code; the
             # relation is one of two constants.
-            "copy (select o.operation, o.sync_key, o.fields, l.remote_id from ("  # noqa: S608
+            "copy (select cast(case when l.remote_id is null "  # noqa: S608
+            f"then to_json(struct_pack({whole})) "
+            f"else to_json(struct_pack({whole}, remote_id := l.remote_id)) end as varchar) from ("
             f"select o.*, {fields} as fields from cdp_outgoing as o "
             f"join {diff.relation} as d "
             f"on cast(d.{KEY_COLUMN} as varchar) = o.sync_key where o.operation = 'upsert' "
@@ -177,7 +180,9 @@ def write_changes(
             f"where o.operation = 'remove') as o left join {ledger} as l "
             "on l.sync_key = o.sync_key and l.sync_name = ? and l.destination_name = ? "
             "order by o.seq) "
-            f"to {quoted_text(str(path))} (format json, use_tmp_file false)",
+            # A text a line, as it is: JSON has neither a line's end nor this delimiter in it.
+            f"to {quoted_text(str(path))} (format csv, header false, quote '', escape '', "
+            "delimiter '\x01', use_tmp_file false)",
             [sync.name, sync.destination],
         )
     )

@@ -21,9 +21,12 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from cdp.destinations.delivery import STAGED, Outcome, OutgoingRow
+from cdp.destinations.delivery import STAGED, Outcome
+from cdp.destinations.spooled import operation_of
 
 LONGEST_WAIT_S = 0.1
+LAYOUT = 2
+"""Of the files. Rows of another one count as gone."""
 _CHUNK = 500
 ROWS = ".rows"
 _SCHEMA = """
@@ -43,16 +46,28 @@ _INSERT = "insert into outcomes values (?, ?, ?, ?, ?, ?, ?, ?)"
 WriteRows = Callable[[Path], int]
 """Writes rows to a file, as a JSON object a line in the order of sending; their count.
 
-Each has `operation`, `sync_key`, `fields`, and `remote_id`, which may be null.
+Each is a line as `cdp.destinations.spooled` describes it.
 """
 
 
 class JournalRow(NamedTuple):
-    """A row to send; `seq` counts from 1 in the order of sending, `size` is its bytes, about."""
+    """A row to send; `seq` counts from 1 in the order of sending.
+
+    `remote_id` is an id that the destination gave since the line was written.
+    """
 
     seq: int
-    size: int
-    row: OutgoingRow
+    line: bytes
+    remote_id: str = ""
+
+    @property
+    def operation(self) -> str:
+        return operation_of(self.line)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the row, about."""
+        return len(self.line)
 
 
 class SettledRows(NamedTuple):
@@ -112,7 +127,7 @@ class Journal:
         count = write_rows(rows)
         with rows.open("rb") as written:
             os.fsync(written.fileno())
-        about = {**meta, "rows": count, "bytes": rows.stat().st_size, "complete": True}
+        about = {**meta, "rows": count, "bytes": rows.stat().st_size, "layout": LAYOUT}
         journal = cls(path)
         database = journal._database
         database.executescript(_SCHEMA)
@@ -137,7 +152,7 @@ class Journal:
         try:
             found = journal._database.execute("select name, value from meta").fetchall()
             journal._meta = {name: json.loads(value) for name, value in found}
-            if journal.meta("complete") and journal._has_rows():
+            if journal.meta("layout") == LAYOUT and journal._has_rows():
                 return journal
         except sqlite3.DatabaseError:
             pass
@@ -232,8 +247,7 @@ class Journal:
         spans = self._spans((one.first_seq, one.last_seq) for one in found)
         for one, rows in zip(found, spans, strict=True):
             jobs.setdefault(one.job, []).extend(
-                row._replace(row=row.row._replace(remote_id=one.remote_id or row.row.remote_id))
-                for row in rows
+                row._replace(remote_id=one.remote_id) for row in rows
             )
         return [SentBatch(0, tuple(rows), job) for job, rows in jobs.items()]
 
@@ -315,19 +329,8 @@ class Journal:
 
 
 def _read_rows(file: IO[bytes], first: int, last: int) -> list[JournalRow]:
-    lines = list(islice(file, last - first + 1))
-    # One call for all of them: a call costs as much as a row.
-    found = json.loads(b"[" + b",".join(lines) + b"]")
-    return [
-        JournalRow(
-            seq,
-            len(line),
-            OutgoingRow(
-                one["operation"], one["sync_key"], one["fields"], one.get("remote_id") or ""
-            ),
-        )
-        for seq, (line, one) in enumerate(zip(lines, found, strict=True), first)
-    ]
+    lines = islice(file, last - first + 1)
+    return [JournalRow(seq, line) for seq, line in enumerate(lines, first)]
 
 
 def _settled(rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> Iterator[SettledRows]:

@@ -22,18 +22,20 @@ from cdp.destinations.delivery import (
     Batch,
     Driver,
     Outcome,
+    OutgoingRow,
     Refused,
     Staging,
     Stop,
     Timed,
 )
+from cdp.destinations.spooled import SpooledRows
 from cdp.errors import RunError
 from cdp.syncs.halt import Halt
 from cdp.syncs.journal import Journal, JournalRow, SentBatch
 
 MOST_SPLITS = 50
-MOST_MARKED = 10
-MOST_MARKED_ROWS = 1_000
+MOST_MARKED = 50
+MOST_MARKED_ROWS = 5_000
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
 """Called with the rows done and the rows in all."""
@@ -200,11 +202,22 @@ def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:
         str(journal.meta("sync")),
         run_id,
         number,
-        [one.row for one in rows],
+        _rows(rows),
         _key(run_id, number),
         columns,
         Path(snapshot) if snapshot else None,
     )
+
+
+def _rows(rows: Sequence[JournalRow]) -> Sequence[OutgoingRow]:
+    """The rows, which nobody has read yet where no id of the destination's came to them."""
+    spooled = SpooledRows([one.line for one in rows])
+    if not any(one.remote_id for one in rows):
+        return spooled
+    return [
+        row._replace(remote_id=one.remote_id or row.remote_id)
+        for one, row in zip(rows, spooled, strict=True)
+    ]
 
 
 def _key(run_id: str, number: int) -> str:
@@ -238,16 +251,16 @@ def _batches(rows: Iterator[JournalRow], driver: Driver) -> Iterator[list[Journa
     batch: list[JournalRow] = []
     size = lane = most_rows = most_bytes = 0
     for row in rows:
-        operation = row.row.operation
+        operation, length = row.operation, row.size
         if operation not in known:
             known[operation] = (driver.lane(operation), *driver.limits(operation))
         is_other_lane = known[operation][0] != lane
-        if batch and (is_other_lane or len(batch) >= most_rows or size + row.size > most_bytes):
+        if batch and (is_other_lane or len(batch) >= most_rows or size + length > most_bytes):
             yield batch
             batch, size = [], 0
         if not batch:
             lane, most_rows, most_bytes = known[operation]
         batch.append(row)
-        size += row.size
+        size += length
     if batch:
         yield batch

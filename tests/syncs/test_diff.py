@@ -222,10 +222,10 @@ def test_the_diff_follows_the_rules(
     count = write_changes(warehouse, PROJECT, sync, diff, written)
     lines = [json.loads(line) for line in written.read_text().splitlines()]
     assert count == len(lines) == diff.to_send
-    order = [(one["operation"], one["sync_key"]) for one in lines]
+    order = [(one["operation"], one["key"]) for one in lines]
     # Removals first, then by key.
     assert order == sorted(order)
-    sent = {one["sync_key"]: one["operation"] for one in lines}
+    sent = {one["key"]: one["operation"] for one in lines}
     assert sent == {
         key: "remove" if one == "removed" else "upsert"
         for key, one in expected.items()

@@ -6,8 +6,8 @@ a sync, operations with batching, look-ups and the reading of replies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cdp.destinations.manifest.jobs import Job, read_job
@@ -92,6 +92,15 @@ class Operation:
     sample_status: int = 200
     job: Job | None = None
     if_missing: str = "reject"
+
+    def filled(self, fill: Callable[[str], str]) -> Operation:
+        """The operation with the names in its paths filled in, such as the key's."""
+        lookup, remote_id = self.lookup, self.remote_id
+        if lookup is not None:
+            lookup = replace(lookup, match=fill(lookup.match), take=fill(lookup.take))
+        if remote_id is not None:
+            remote_id = replace(remote_id, match=fill(remote_id.match))
+        return replace(self, lookup=lookup, remote_id=remote_id)
 
 
 @dataclass(frozen=True)
