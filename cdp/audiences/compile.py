@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, select
 
 from cdp.audiences.alerts import Alert
-from cdp.audiences.condition_models import COMPUTED as CONDITIONS_COMPUTED
-from cdp.audiences.condition_models import compile_conditions, followed_part
+from cdp.audiences.condition_models import compile_conditions, followed_parts
 from cdp.audiences.conditions import (
     All,
     Any,
@@ -79,9 +78,7 @@ def compile_audiences(catalogue: Catalogue) -> list[GeneratedModel]:
 
 
 def _touched(plan: AudiencePlan, following: Following) -> GeneratedModel:
-    followers = [feature_table.COMPUTED]
-    if followed_part(plan, following) is not None:
-        followers.append(CONDITIONS_COMPUTED)
+    followers = [feature_table.COMPUTED, *followed_parts(plan, following)]
     return compile_touched(plan.features, followers, following.moving, consents=bool(plan.consents))
 
 

@@ -37,16 +37,32 @@ from cdp.traits.feature_table import NAME as FEATURES
 
 @dataclass(frozen=True)
 class Part:
-    """Conditions that one model computes, each with the name of its column."""
+    """Conditions that one model computes, each with the name of its column.
+
+    `keeps_traits` is of a table that has the traits beside them that they were compared with.
+    """
 
     features: FeaturePlan
     measures: Mapping[Measure, str]
     consents: Mapping[str, str]
+    keeps_traits: bool = False
 
     @property
     def events(self) -> list[str]:
         """The events that are read, sorted."""
         return sorted({query.event for one in self.measures for query, _ in measured(one)})
+
+    @property
+    def traits(self) -> dict[str, str]:
+        """A column for each trait that filters of events compare with."""
+        names = {
+            name
+            for measure in self.measures
+            for query, _ in measured(measure)
+            for name in compared_traits(query)
+        }
+        columns = {name: f"trait__{name}" for name in sorted(names)}
+        return unique_names(columns, {name: name for name in names})
 
 
 def describe(measure: Measure) -> str:
@@ -68,7 +84,7 @@ def describe(measure: Measure) -> str:
 
 def condition_query(part: Part, dialect: str) -> exp.Select:
     """One row a considered profile, with a column for each condition of the part."""
-    rows = ConditionRows(part.features, _traits(part), dialect, part.measures)
+    rows = ConditionRows(part.features, part.traits, dialect, part.measures)
     ctes: list[Cte] = [(BASE, _considered(part, rows.traits, dialect)), *rows.ctes()]
     owners: dict[Measure, str] = {}
     for event in part.events:
@@ -93,18 +109,9 @@ def condition_query(part: Part, dialect: str) -> exp.Select:
         ctes += consent_ctes(part.consents)
         tables[CONSENTS] = None
         columns += [exp.column(name, CONSENTS) for name in part.consents.values()]
+    if part.keeps_traits:
+        columns += [exp.column(name, BASE) for name in part.traits.values()]
     return _joined(columns, list(tables), ctes)
-
-
-def _traits(part: Part) -> dict[str, str]:
-    """A column for each trait that filters of events compare with."""
-    names = {
-        name
-        for measure in part.measures
-        for query, _ in measured(measure)
-        for name in compared_traits(query)
-    }
-    return unique_names({name: f"trait__{name}" for name in sorted(names)}, {n: n for n in names})
 
 
 def _joined(columns: list[exp.Expr], tables: list[str], ctes: list[Cte]) -> exp.Select:

@@ -42,7 +42,7 @@ def explain(catalogue: Catalogue) -> Explanation:
             for need in _needs(leaf, plan, following):
                 users.setdefault(need, {})[f"audience {audience.name}"] = None
     uses = [*found.uses, *(_use(need, tuple(by)) for need, by in users.items())]
-    parts = (following.followed, following.whole)
+    parts = (following.followed, following.moved)
     scans = sum(len({query.event for one in part for query, _ in measured(one)}) for part in parts)
     in_order = sorted(uses, key=lambda one: (-len(one.used_by), one.feature))
     return Explanation(tuple(in_order), found.scans + scans + bool(plan.consents))
@@ -61,8 +61,8 @@ def _needs(leaf: Leaf, plan: AudiencePlan, following: Following) -> Iterator[_Ne
         events = dict.fromkeys(query.event for query, _ in measured(leaf.measure))
         reads = ", ".join(plan.features.event_model(one) for one in events)
         work = STEPS if isinstance(leaf.measure, Sequence) else AGGREGATE
-        reason = following.whole.get(leaf.measure)
-        computed = f"{OF_ALL}: {reason}" if reason else OF_TOUCHED
+        moved = " or ".join(following.moved.get(leaf.measure, ()))
+        computed = f"{OF_TOUCHED}, and where {moved} is another" if moved else OF_TOUCHED
         yield plan.measures[leaf.measure], reads, work, computed
     for ranking in ranked(leaf):
         yield plan.rankings[ranking], FEATURES, RANKING, f"{OF_ALL}: an order"

@@ -1,9 +1,9 @@
-"""Which conditions follow the change, and what time alone changes about the events they read.
+"""How conditions follow the change, and what time alone changes about the events they read.
 
-A condition follows when it can be told of which profiles it may have become another: those with
-new events, and those with an event whose standing time has changed. What a condition compares
-with must not move otherwise, so a trait that every run computes anew, or that is told from as_of,
-makes a condition whole: computed of everybody. In SQL the conditions are `condition_table`.
+A condition may have become another of profiles with new events, and of those with an event whose
+standing time has changed; and, where it compares with a trait that moves without either (told from
+as_of, or of a table), of those whose trait has another value. In SQL the conditions are
+`condition_table`.
 """
 
 from __future__ import annotations
@@ -32,16 +32,19 @@ _DIALECT = "duckdb"
 
 @dataclass(frozen=True)
 class Following:
-    """The measures that follow the touched profiles, and of the others why they cannot."""
+    """The measures that follow the touched profiles, and those that follow traits too.
+
+    Of the latter, `moved` has the traits whose value may be another of any profile.
+    """
 
     followed: tuple[Measure, ...]
-    whole: Mapping[Measure, str]
+    moved: Mapping[Measure, tuple[str, ...]]
 
     @property
     def moving(self) -> Moving:
-        """What time changes about the events of the measures that follow."""
+        """What time changes about the events of the measures."""
         found: dict[str, dict[Crossing, None]] = {}
-        for measure in self.followed:
+        for measure in (*self.followed, *self.moved):
             for query, _ in measured(measure):
                 found.setdefault(query.event, {})
             for event, crossing in _crossings(measure):
@@ -50,25 +53,24 @@ class Following:
 
 
 def plan_following(plan: AudiencePlan) -> Following:
-    """Which measures of a plan follow."""
-    reasons = {one: _moving_trait(one, plan.features) for one in plan.measures}
+    """Which measures of a plan follow what."""
+    moved = {one: _moving_traits(one, plan.features) for one in plan.measures}
     return Following(
-        tuple(one for one, reason in reasons.items() if not reason),
-        {one: reason for one, reason in reasons.items() if reason},
+        tuple(one for one, names in moved.items() if not names),
+        {one: names for one, names in moved.items() if names},
     )
 
 
-def _moving_trait(measure: Measure, plan: FeaturePlan) -> str:
-    """Why the traits that a measure compares with move with every run; empty when they do not."""
-    of_tables = {name for one, name in plan.features.items() if one.query.event in plan.tables}
-    for name in traits_of(measure):
+def _moving_traits(measure: Measure, plan: FeaturePlan) -> tuple[str, ...]:
+    """The traits that a measure compares with and that move of profiles which nothing touched."""
+    moving = {name for one, name in plan.features.items() if one.query.event in plan.tables}
+    moving.add(AS_OF)
+    found = []
+    for name in dict.fromkeys(traits_of(measure)):
         value = trait_value(plan.traits[name], plan, "features", _DIALECT)
-        read = {column.name for column in value.find_all(exp.Column)}
-        if AS_OF in read:
-            return f"trait {name} moves with time"
-        if read & of_tables:
-            return f"trait {name} is of a table"
-    return ""
+        if moving & {column.name for column in value.find_all(exp.Column)}:
+            found.append(name)
+    return tuple(found)
 
 
 def traits_of(measure: Measure) -> list[str]:

@@ -131,9 +131,14 @@ def _of_accounts(traits: Sequence[Trait], plan: FeaturePlan) -> list[GeneratedMo
     return [compile_account_features(plan), view]
 
 
+def view_name(file: str) -> str:
+    """The view with the traits of a definition file."""
+    return f"traits__{file}"
+
+
 def _file_view(file: str, traits: Sequence[Trait], plan: FeaturePlan) -> GeneratedModel:
     return GeneratedModel(
-        name=f"traits__{file}",
+        name=view_name(file),
         folder="traits",
         definitions=(definition_path(traits[0].location.path),),
         description=f"One row a profile with the computed traits of traits/{file}.yml.",
@@ -153,7 +158,7 @@ def _select_traits(
 
 
 def _computed_traits(files: Mapping[str, Sequence[Trait]]) -> GeneratedModel:
-    views = {file: f"traits__{file}" for file in files}
+    views = {file: view_name(file) for file in files}
     return GeneratedModel(
         name=COMPUTED_TRAITS,
         folder="traits",

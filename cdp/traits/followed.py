@@ -6,7 +6,8 @@ computed belongs to `feature_table` and to `audiences.condition_table`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from cdp.sql.model import Body, Column, GeneratedModel, Import
@@ -21,9 +22,12 @@ class Followed:
     """A table of one row a profile, of which a run computes the touched profiles.
 
     `name` is the table, `recomputed` the view that `test` compares it with. `keyed` are the
-    models that say whose everything is: of them the touched profiles alone are read.
+    models that say whose everything is: of the first the touched profiles alone are read, of the
+    others those of the first.
     `upstream_version` changes when a row of what is read would be another from the same events.
-    `after` is the followed table that is read, whose clock is this one's too.
+    `after` is the followed table that is read, whose clock is this one's too. `compared` are the
+    traits that the table keeps, by the view that has them, each with its column: profiles of which
+    one is another now are computed too.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Followed:
     body: Body
     upstream_version: str
     after: str = ""
+    compared: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def version(self) -> str:
@@ -48,7 +53,8 @@ class Followed:
 def computed_model(table: Followed, clock: tuple[Import, ...] = ()) -> GeneratedModel:
     """The table. `clock` is the import of the run's clock, where it is read here."""
     version = table.version
-    after = f", '{table.after}'" if table.after else ""
+    more = f", '{table.after}'" if table.after else ""
+    more += f", {table.compared}" if table.compared else ""
     return GeneratedModel(
         name=table.name,
         folder=table.folder,
@@ -62,7 +68,7 @@ def computed_model(table: Followed, clock: tuple[Import, ...] = ()) -> Generated
             "schema": "internal",
             "meta": {"definition_hash": version, "after": table.after},
         },
-        settings={_WHOSE: f"cdp.cdp_where_touched('{version}'{after})"},
+        settings={_WHOSE: f"cdp.cdp_where_touched('{version}'{more})"},
     )
 
 
@@ -89,6 +95,10 @@ def recomputed_model(table: Followed, clock: tuple[Import, ...] = ()) -> Generat
 
 
 def _imports(table: Followed) -> list[Import]:
-    ending = "\n{{ " + _WHOSE + " }}"
-    keyed = [Import(one, Import.ref(one).sql + ending) for one in table.keyed]
-    return [*keyed, *(Import.ref(one) for one in table.others)]
+    first, *keyed = table.keyed
+    whose = f"select {first}.canonical_profile_id from {first}"  # noqa: S608 (a model's name)
+    same = f"where canonical_profile_id in ({whose})"
+    endings = {first: "{{ " + _WHOSE + " }}"}
+    endings |= dict.fromkeys(keyed, "{{ '" + same + "' if " + _WHOSE + " }}")
+    limited = [Import(one, f"{Import.ref(one).sql}\n{end}") for one, end in endings.items()]
+    return [*limited, *(Import.ref(one) for one in table.others)]

@@ -1,5 +1,5 @@
 {#- How the features and conditions of profiles follow the change. A run computes those of the profiles in
-    int_features__touched and leaves the others as they are; each note in int_features__progress
+    int_features__touched, and of those whose traits have moved where a table keeps traits, and leaves the others as they are; each note in int_features__progress
     says as of when, and up to which resolution of the identities, a table holds. A table is
     computed whole where that is not enough: it is new or defined otherwise, a full refresh was
     asked for, the identities were resolved whole, the clock was set back, or the engine cannot
@@ -74,11 +74,27 @@
 {%- endmacro -%}
 
 {#- For the tables that say whose events are whose: only the touched profiles, where that is
-    enough. The materialisation deletes what is no profile any more, and dbt learns of that here. -#}
-{%- macro cdp_where_touched(definition_hash, after='') -%}
+    enough. A table that keeps traits, `compared` from their views to their columns, needs those too of
+    which one is another now. The materialisation deletes what is no profile any more, and dbt learns of that here. -#}
+{%- macro cdp_where_touched(definition_hash, after='', compared={}) -%}
     {%- set touched, profiles = ref('int_features__touched'), ref('profiles') -%}
+    {%- set views = {} -%}
+    {%- for view in compared -%}
+        {%- do views.update({view: ref(view)}) -%}
+    {%- endfor -%}
     {%- if cdp.cdp_follows_touched(definition_hash, after) -%}
-    where canonical_profile_id in (select touched.canonical_profile_id from {{ touched }} as touched)
+    where canonical_profile_id in (
+        select touched.canonical_profile_id from {{ touched }} as touched
+        {%- for view, traits in compared.items() %}
+        union all
+        select moved.canonical_profile_id
+        from (
+            select canonical_profile_id, {{ traits.keys() | join(', ') }} from {{ views[view] }}
+            {{ dbt.except() }}
+            select canonical_profile_id, {{ traits.values() | join(', ') }} from {{ this }}
+        ) as moved
+        {%- endfor %}
+    )
     {%- endif -%}
 {%- endmacro -%}
 
@@ -139,9 +155,7 @@
         {%- call statement() -%}
             delete from {{ target_relation }}
             where
-                canonical_profile_id in (
-                    select touched.canonical_profile_id from {{ ref('int_features__touched') }} as touched
-                )
+                canonical_profile_id in (select anew.canonical_profile_id from {{ anew }} as anew)
                 or canonical_profile_id not in (
                     select profiles.canonical_profile_id from {{ ref('profiles') }} as profiles
                 )

@@ -39,7 +39,7 @@ def test_conditions_are_computed_once_for_all_audiences(tmp_path: Path) -> None:
         Use("seen__last_time", seen, AGGREGATE, ("trait quiet", *both)),
         Use(
             "bought__matching__where_price_less_than_quiet", bought, AGGREGATE, both,
-            "all: trait quiet moves with time",
+            "touched, and where quiet is another",
         ),
         Use("consent__ads", "int_profiles__consents", AGGREGATE, both),
         Use("seen__matching__where_price_less_than_spent", seen, AGGREGATE, both),

@@ -1,7 +1,8 @@
 """Whatever time alone changes about a profile's features and conditions, the profile is touched.
 
 Thousands of random conditions are computed as of several moments, over the same events. Who has
-other values than a moment before must be in `int_features__touched`. What new events, merges and
+other values than a moment before must be in `int_features__touched`, unless a trait has another
+value with which they are compared and that is kept beside them. What new events, merges and
 replaced deliveries change is in `tests/traits/test_follow.py`.
 """
 
@@ -20,8 +21,8 @@ from tests.audiences.random_trees import TRAITS, Batch
 from tests.audiences.strategies import AS_OF, EVENTS, Case
 
 TOUCHED = "int_features__touched"
-TABLES = "int_features__computed", "int_conditions__computed"
-CLOCKED = (TOUCHED, TABLES[0], "int_features", TABLES[1])
+TABLES = "int_features__computed", "int_conditions__computed", "int_conditions__moving"
+CLOCKED = (TOUCHED, TABLES[0], "int_features", *TABLES[1:])
 STEPS = tuple(
     timedelta(**one)
     for one in (
@@ -36,6 +37,8 @@ ALONE: tuple[dict[str, Any], ...] = (
     {"did_regularly": A, "at_least": 2, "of_last": "3 months"},
     {"did": A, "where": [{"property": "price", "less_than": {"trait": "spent"}}],
      "window": {"last": "7 days"}},
+    {"did": A, "where": [{"property": "price", "greater_than": {"trait": "quiet"}}],
+     "window": {"last": "7 days"}},
     {"sequence": [{"did": A}, {"then_not": B, "within": "7 days"}]},
     {"sequence": [{"did": A}, {"then": B}, {"then": A, "at_most": 1, "within": {"1": "1 month"}}]},
     {"sequence": [{"did": A, "window": {"last": "7 days"}}, {"then": B}]},
@@ -43,6 +46,7 @@ ALONE: tuple[dict[str, Any], ...] = (
     {"consent": "marketing"},
     {"did": A, "window": {"between": ["30 days", "7 days"]}},
 )  # fmt: skip
+QUIET = {"name": "quiet", "description": "D.", "event": B, "aggregate": "days_since_last"}
 Ids = set[Any]
 
 
@@ -53,7 +57,7 @@ def test_whoever_a_condition_alone_changes_is_touched(
     """Alone, because of many conditions another one has often touched the profile too."""
     batch = Batch(7, 0, profiles=60)
     batch.audiences = [{"name": "some", "description": "D.", "who": condition}]
-    traits = [one for one in TRAITS if one["name"] == "spent"]
+    traits = [QUIET, *(one for one in TRAITS if one["name"] == "spent")]
     steps = walk(batch, traits, tmp_path, STEPS)
     assert_touched(steps, condition)
     assert any(changed for _, changed, _ in steps)
@@ -91,7 +95,7 @@ def walk(
                     connection.execute(made[name].replace("create", "create or replace", 1))
             rows = _rows(connection, [one for one in TABLES if one in made])
             if former is not None:
-                changed = {one for one, row in rows.items() if row != former[one]}
+                changed = {key[1] for key, row in rows.items() if row != former.get(key, row)}
                 done.append((step, changed, _touched(connection)))
             before, former = now, rows
     return done
@@ -105,11 +109,13 @@ def assert_touched(steps: list[tuple[timedelta, Ids, Ids]], what: object) -> Non
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> dict[Any, Any]:
-    """What the tables say of each profile."""
-    found: dict[Any, list[Any]] = {}
+    """What the tables say of each profile, by the table, the profile and the traits it keeps."""
+    found: dict[Any, Any] = {}
     for table in tables:
-        for profile, *row in connection.execute(f"from {table}").fetchall():
-            found.setdefault(profile, []).append(row)
+        relation = connection.sql(f"from {table}")
+        kept = [n for n, name in enumerate(relation.columns) if name.startswith("trait__")]
+        for row in relation.fetchall():
+            found[(table, row[0], *(row[n] for n in kept))] = row
     return found
 
 

@@ -39,7 +39,7 @@ MODELS = (
     "audience__every_operator",
     "audience__nested",
     "int_conditions__computed",
-    "int_conditions__whole",
+    "int_conditions__moving",
     "int_conditions",
     "audience__behaviour",
     "int_rankings",

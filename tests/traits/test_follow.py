@@ -1,7 +1,8 @@
 """Features and conditions follow the change: a run computes few profiles, all as a full build's.
 
 Random events come in random loads while the clock goes on in small and in large steps: people
-turn out to be one, deliveries are replaced by earlier ones, moments cross the bounds of windows.
+turn out to be one, deliveries are replaced by earlier ones, moments cross the bounds of windows,
+rows of a declared table change that a condition's trait is of.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ traits:
   - {name: plan, description: D., profile_trait: plan}
   - {name: mean, description: D., event: Order, aggregate: average, property: value}
   - {name: quiet, description: D., event: Visit, aggregate: days_since_last}
+  - {name: allowance, description: D., table: {schema: crm, name: allowances},
+     identifier: {user_id: customer}, aggregate: maximum, column: amount}
 """
 AUDIENCE = """\
 name: conditions
@@ -67,6 +70,7 @@ who:
        where: [{property: color, equals: r}]}
     - {did: Order, where: [{property: value, greater_than: {trait: mean}}], window: {last: 15 days}}
     - {did: Order, where: [{property: value, less_than: {trait: quiet}}], at_least: 2}
+    - {did: Order, where: [{property: value, less_than: {trait: allowance}}]}
     - sequence: [{did: Visit, window: {last: 20 days}}, {then: Order, within: 2 days}]
     - sequence:
         - {did: Order}
@@ -79,7 +83,12 @@ who:
 FOLLOWED = (
     ("int_features__computed", "int_features__recomputed"),
     ("int_conditions__computed", "int_conditions__recomputed"),
+    ("int_conditions__moving", "int_conditions__moving_recomputed"),
 )
+
+
+MOVING = "main_internal.int_conditions__moving"
+LESS_THAN_QUIET = "order__matching__where_value_less_than_quiet"
 
 
 @pytest.fixture
@@ -90,6 +99,11 @@ def shop(project: Project) -> Project:
     (project.definitions / "traits" / "shop.yml").write_text(TRAITS)
     (project.definitions / "audiences" / "conditions.yml").write_text(AUDIENCE)
     compile_here(project)
+    with open_warehouse(project) as warehouse:
+        warehouse.execute(
+            "create schema crm; create table crm.allowances as "
+            f"select 'u' || i as customer, i % 50 as amount from range({PEOPLE}) as t(i)"
+        )
     return project
 
 
@@ -110,6 +124,7 @@ def test_followed_features_are_those_of_a_full_build(shop: Project, tmp_path: Pa
         batch = messages[first : first + size]
         first += size
         batch += [_replaced(random, one) for one in random.sample(messages[:first], 3)]
+        _change(shop, "crm.allowances", "amount = amount + 9", f"customer like '%{number}'")
         _load(shop, tmp_path / f"{number}.ndjson", batch)
         _run(shop, now)
         assert _differences(shop) == []
@@ -117,6 +132,11 @@ def test_followed_features_are_those_of_a_full_build(shop: Project, tmp_path: Pa
     profiles = _value(shop, "select count(*) from main.profiles")
     assert 0 < min(touched) < profiles / 4
     assert _value(shop, "select max(as_of) from main_internal.int_features") == now
+    # What nothing touched is left as it is, even where it is wrong.
+    somebody = f"canonical_profile_id = (select min(canonical_profile_id) from {MOVING})"
+    _change(shop, MOVING, f"{LESS_THAN_QUIET} = -1", somebody)
+    _run(shop, now + timedelta(microseconds=1))
+    assert _value(shop, f"select min({LESS_THAN_QUIET}) from {MOVING}") == -1
 
 
 def test_what_cannot_be_followed_is_computed_whole(shop: Project, tmp_path: Path) -> None:
@@ -174,6 +194,11 @@ def _replaced(random: Random, message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "receivedAt": received.isoformat() + "Z", "timestamp": at.isoformat() + "Z"}
 
 
+def _change(project: Project, table: str, values: str, which: str) -> None:
+    with open_warehouse(project) as warehouse:
+        warehouse.execute(f"update {table} set {values} where {which}")
+
+
 def _load(project: Project, file: Path, messages: list[dict[str, Any]]) -> None:
     file.write_text("".join(json.dumps(one) + "\n" for one in messages))
     load(project, "web", [file])
@@ -191,15 +216,15 @@ def _verify(project: Project, now: datetime) -> None:
     words = ("--select", *(name for _, name in FOLLOWED), "--vars", variables)
     build(project, *words)
     with open_warehouse(project) as warehouse:
-        for (table, _), which in zip(FOLLOWED, ("min", "max"), strict=True):
+        for (table, _), which in zip(FOLLOWED, ("min", "max", "max"), strict=True):
             warehouse.execute(
                 f"delete from main_internal.{table} where canonical_profile_id = "
                 f"(select {which}(canonical_profile_id) from main_internal.{table})"
             )
     with pytest.raises(RunError) as failed:
         build(project, *words)
-    for name in ("conditions_are_what_a_full_build_gives", "features_are_what_a_full_build_gives"):
-        assert name in str(failed.value)
+    for kind in ("conditions", "features", "moving_conditions"):
+        assert f"{kind}_are_what_a_full_build_gives" in str(failed.value)
 
 
 def _differences(project: Project) -> list[tuple[Any, ...]]:

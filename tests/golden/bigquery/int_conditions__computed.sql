@@ -11,7 +11,7 @@ int_features as (
 
 identity_graph as (
     select * from {{ ref('identity_graph') }}
-    {{ whose }}
+    {{ 'where canonical_profile_id in (select int_features.canonical_profile_id from int_features)' if whose }}
 ),
 
 int_profiles__consents as (

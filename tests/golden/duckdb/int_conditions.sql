@@ -7,8 +7,8 @@ int_conditions__computed as (
     select * from {{ ref('int_conditions__computed') }}
 ),
 
-int_conditions__whole as (
-    select * from {{ ref('int_conditions__whole') }}
+int_conditions__moving as (
+    select * from {{ ref('int_conditions__moving') }}
 )
 {% raw %}
 
@@ -17,12 +17,12 @@ select
     int_conditions__computed.product_viewed__weeks_of_8,
     int_conditions__computed.product_viewed__months_of_3,
     int_conditions__computed.order_completed__matching__where_revenue_greater_th_e402ff4c,
-    int_conditions__whole.order_completed__matching__where_revenue_less_than_a20da127,
+    int_conditions__moving.order_completed__matching__where_revenue_less_than_a20da127,
     int_conditions__computed.product_viewed__then__product_added__then__not__pro_f26e9186,
     int_conditions__computed.product_viewed__then__product_added__then__order_completed,
     int_conditions__computed.consent__marketing,
     int_conditions__computed.consent__it_s_ads
 from int_conditions__computed
-inner join int_conditions__whole
-    on int_conditions__computed.canonical_profile_id = int_conditions__whole.canonical_profile_id
+inner join int_conditions__moving
+    on int_conditions__computed.canonical_profile_id = int_conditions__moving.canonical_profile_id
 {% endraw %}

@@ -44,7 +44,7 @@ int_identity__event_owners as (
 ),
 
 clock as (
-    {{ cdp.cdp_features_clock(['int_features__computed', 'int_conditions__computed']) }}
+    {{ cdp.cdp_features_clock(['int_features__computed', 'int_conditions__computed', 'int_conditions__moving']) }}
 ),
 {% raw %}
 moved as (

@@ -11,12 +11,12 @@ profiles as (
 
 identity_graph as (
     select * from {{ ref('identity_graph') }}
-    {{ whose }}
+    {{ 'where canonical_profile_id in (select profiles.canonical_profile_id from profiles)' if whose }}
 ),
 
 user_traits as (
     select * from {{ ref('user_traits') }}
-    {{ whose }}
+    {{ 'where canonical_profile_id in (select profiles.canonical_profile_id from profiles)' if whose }}
 ),
 
 event__order_completed as (
