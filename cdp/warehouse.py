@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdp.errors import RunError, TransientError
+from cdp.errors import Location, RunError, TransientError
 from cdp.project import Project
 
 if TYPE_CHECKING:
     import duckdb
 
 LOCK_WAIT_S = 30.0
+LIMITS = {"memory_limit", "threads", "temp_directory", "max_temp_directory_size"}
 _HOLDER = re.compile(r"PID (\d+)")
 _RETRY_EVERY_S = 0.2
 
@@ -120,9 +121,29 @@ def open_warehouse(
         )
     connection = _connect(path, read_only, lock_wait_s)
     try:
+        _limit(connection, project)
         yield Warehouse(connection, path)
     finally:
         connection.close()
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, project: Project) -> None:
+    """Take no more of the machine than the profile's settings say; the others are for models."""
+    import duckdb
+
+    settings = project.target.settings.get("settings") or {}
+    for name in sorted(LIMITS & settings.keys()):
+        try:
+            connection.execute(f"set {name} = {quoted_text(str(settings[name]))}")
+        except duckdb.Error as error:
+            first = str(error).splitlines()[0]
+            raise RunError(
+                "invalid-setting",
+                f"DuckDB does not take the setting '{name}' of target '{project.target.name}': "
+                f"{first}",
+                location=Location(project.profiles_file),
+                help="mend it there; see DuckDB's configuration reference",
+            ) from None
 
 
 def read_copy(path: Path) -> Path:

@@ -166,26 +166,30 @@ def write_changes(
     fields = _fields_json(diff.columns)
     ledger = ledger_relation(warehouse, project)
     whole = "operation := o.operation, key := o.sync_key, fields := o.fields"
-    return int(
-        warehouse.value(
-            # Column names come from the built model, quoted, and the path from code; the
-            # relation is one of two constants.
-            "copy (select cast(case when l.remote_id is null "  # noqa: S608
-            f"then to_json(struct_pack({whole})) "
-            f"else to_json(struct_pack({whole}, remote_id := l.remote_id)) end as varchar) from ("
-            f"select o.*, {fields} as fields from cdp_outgoing as o "
-            f"join {diff.relation} as d "
-            f"on cast(d.{KEY_COLUMN} as varchar) = o.sync_key where o.operation = 'upsert' "
-            "union all select o.*, cast('{}' as json) as fields from cdp_outgoing as o "
-            f"where o.operation = 'remove') as o left join {ledger} as l "
-            "on l.sync_key = o.sync_key and l.sync_name = ? and l.destination_name = ? "
-            "order by o.seq) "
-            # A text a line, as it is: JSON has neither a line's end nor this delimiter in it.
-            f"to {quoted_text(str(path))} (format csv, header false, quote '', escape '', "
-            "delimiter '\x01', use_tmp_file false)",
-            [sync.name, sync.destination],
-        )
+    # Copied as they are made, the lines would all be in memory: that copy does not spill.
+    warehouse.execute(
+        # Column names come from the built model, quoted; the relation is one of two constants.
+        "create or replace temp table cdp_lines as "  # noqa: S608
+        "select o.seq, cast(case when l.remote_id is null "
+        f"then to_json(struct_pack({whole})) "
+        f"else to_json(struct_pack({whole}, remote_id := l.remote_id)) end as varchar) as line "
+        f"from (select o.*, {fields} as fields from cdp_outgoing as o "
+        f"join {diff.relation} as d "
+        f"on cast(d.{KEY_COLUMN} as varchar) = o.sync_key where o.operation = 'upsert' "
+        "union all select o.*, cast('{}' as json) as fields from cdp_outgoing as o "
+        f"where o.operation = 'remove') as o left join {ledger} as l "
+        "on l.sync_key = o.sync_key and l.sync_name = ? and l.destination_name = ?",
+        [sync.name, sync.destination],
     )
+    count = warehouse.value(
+        # The path is from code. A text a line, as it is: JSON has neither a line's end nor
+        # this delimiter in it.
+        "copy (select l.line from cdp_lines as l order by l.seq) "  # noqa: S608
+        f"to {quoted_text(str(path))} (format csv, header false, quote '', escape '', "
+        "delimiter '\x01', use_tmp_file false)"
+    )
+    warehouse.execute("drop table cdp_lines")
+    return int(count)
 
 
 def desired_relation(project: Project, sync: Sync) -> str:
