@@ -110,8 +110,11 @@ def open_warehouse(
 
     Raises:
         TransientError: another process still holds it; the message names the process.
-        RunError: it is not a DuckDB database, or a reader found no database.
+        RunError: it is not a DuckDB database, a reader found no database, or the memory
+            that the profile allows is not enough.
     """
+    import duckdb
+
     path = duckdb_path(project)
     if read_only and not path.exists():
         raise RunError(
@@ -123,6 +126,12 @@ def open_warehouse(
     try:
         _limit(connection, project)
         yield Warehouse(connection, path)
+    except duckdb.OutOfMemoryException as error:
+        raise RunError(
+            "out-of-memory",
+            f"DuckDB needs more memory than it may have: {str(error).splitlines()[0]}",
+            help="raise 'memory_limit' in the target's settings, or lower 'threads'",
+        ) from None
     finally:
         connection.close()
 

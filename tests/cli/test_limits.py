@@ -37,3 +37,12 @@ def test_a_limit_that_is_none_is_named(project: Project) -> None:
         "  --> profiles.yml\n"
         "help: mend it there; see DuckDB's configuration reference"
     )
+
+
+def test_what_does_not_fit_is_told(project: Project) -> None:
+    limited = limit(project, memory_limit="20MB")
+    with pytest.raises(RunError) as caught, open_warehouse(limited) as warehouse:
+        warehouse.value("select length(list(range)) from range(10000000)")
+    first, helped = str(caught.value).splitlines()
+    assert first.startswith("error[out-of-memory]: DuckDB needs more memory than it may have: Out")
+    assert helped == "help: raise 'memory_limit' in the target's settings, or lower 'threads'"
