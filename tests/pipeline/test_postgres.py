@@ -28,6 +28,11 @@ who:
     - {did_regularly: Product Viewed, at_least: 3, of_last: 8 weeks}
     - sequence: [{did: Product Added}, {then_not: Order Completed, within: 1 month}]
     - {consent: marketing}
+    - {did: Product Viewed, where: [{property: price, less_than: {trait: quiet}}]}
+"""
+QUIET = """\
+traits:
+  - {name: quiet, description: D., event: Order Completed, aggregate: days_since_last}
 """
 TEXT_OF_JSON = {"properties", "traits", "context"}
 """PostgreSQL writes JSON text with other spaces and in another order of keys."""
@@ -44,6 +49,7 @@ def server() -> Iterator[Any]:
 def test_both_engines_make_the_same_tables(server: Any, store_data: Path, tmp_path: Path) -> None:
     project = two_dialects(tmp_path / "shop")
     (project.definitions / "audiences" / "regulars.yml").write_text(REGULARS)
+    (project.definitions / "traits" / "quiet.yml").write_text(QUIET)
     compile_here(project)
     on_postgres = find_project(project.folder, "postgres")
     for source in ("web", "app"):

@@ -152,20 +152,44 @@ select
     case
         when case
             when strpos(said_traits.account_trait__seats__integer, '_') = 0
-            then cast(try_cast(said_traits.account_trait__seats__integer as decimal(26, 6)) as decimal(38, 6))
+            then cast(coalesce(
+                case
+                    when strpos(lower(said_traits.account_trait__seats__integer), 'e') = 0
+                    then try_cast(said_traits.account_trait__seats__integer as decimal(18, 6))
+                end,
+                try_cast(said_traits.account_trait__seats__integer as decimal(26, 6))
+            ) as decimal(38, 6))
         end = floor(
             case
                 when strpos(said_traits.account_trait__seats__integer, '_') = 0
-                then cast(try_cast(said_traits.account_trait__seats__integer as decimal(26, 6)) as decimal(38, 6))
+                then cast(coalesce(
+                    case
+                        when strpos(lower(said_traits.account_trait__seats__integer), 'e') = 0
+                        then try_cast(said_traits.account_trait__seats__integer as decimal(18, 6))
+                    end,
+                    try_cast(said_traits.account_trait__seats__integer as decimal(26, 6))
+                ) as decimal(38, 6))
             end
         )
         and case
             when strpos(said_traits.account_trait__seats__integer, '_') = 0
-            then cast(try_cast(said_traits.account_trait__seats__integer as decimal(26, 6)) as decimal(38, 6))
+            then cast(coalesce(
+                case
+                    when strpos(lower(said_traits.account_trait__seats__integer), 'e') = 0
+                    then try_cast(said_traits.account_trait__seats__integer as decimal(18, 6))
+                end,
+                try_cast(said_traits.account_trait__seats__integer as decimal(26, 6))
+            ) as decimal(38, 6))
         end between -9007199254740991 and 9007199254740991
         then cast(case
             when strpos(said_traits.account_trait__seats__integer, '_') = 0
-            then cast(try_cast(said_traits.account_trait__seats__integer as decimal(26, 6)) as decimal(38, 6))
+            then cast(coalesce(
+                case
+                    when strpos(lower(said_traits.account_trait__seats__integer), 'e') = 0
+                    then try_cast(said_traits.account_trait__seats__integer as decimal(18, 6))
+                end,
+                try_cast(said_traits.account_trait__seats__integer as decimal(26, 6))
+            ) as decimal(38, 6))
         end as bigint)
     end as account_trait__seats__integer
 from accounts

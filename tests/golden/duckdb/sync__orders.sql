@@ -72,7 +72,13 @@ select
     computed_traits.plan as plan,
     case
         when strpos(json_extract_string(source_rows.properties, '$."revenue"'), '_') = 0
-        then cast(try_cast(json_extract_string(source_rows.properties, '$."revenue"') as decimal(26, 6)) as decimal(38, 6))
+        then cast(coalesce(
+            case
+                when strpos(lower(json_extract_string(source_rows.properties, '$."revenue"')), 'e') = 0
+                then try_cast(json_extract_string(source_rows.properties, '$."revenue"') as decimal(18, 6))
+            end,
+            try_cast(json_extract_string(source_rows.properties, '$."revenue"') as decimal(26, 6))
+        ) as decimal(38, 6))
     end as revenue,
     json_extract_string(source_rows.properties, '$."shipping"."city"') as city,
     json_extract_string(source_rows.context, '$."ip"') as ip
