@@ -1,9 +1,9 @@
 """The rows of one event, or of one table, that features are computed from: `<event>_rows`.
 
-Owns the scan of an event table (its profile, as_of, the properties that are used, a rank
-for each first and last) and what a feature's filters and value are on such a row. First
-and last order by (occurred_at, value, message_id). What is made of the rows belongs to
-`totals`, `groups` and `periods`.
+Owns the scan of an event table (its profile, the properties that are used, which windows a row
+lies in, a rank for each first and last) and what a feature's filters and value are on such a
+row. First and last order by (occurred_at, value, message_id). What is made of the rows belongs
+to `totals`, `groups` and `periods`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from sqlglot import exp, select
 from cdp.features import Feature, FeaturePlan
 from cdp.sql.engines import binary
 from cdp.sql.events import Property
+from cdp.sql.names import unique_names
 from cdp.sql.predicates import all_of, bound_at, is_present, operator_test
 from cdp.sql.types import STRING
-from cdp.sql.windows import Bound, CalendarStart, Duration
-from cdp.traits.aggregates import AGGREGATES
+from cdp.sql.windows import Bound, CalendarStart, Duration, Window
+from cdp.traits.aggregates import AGGREGATES, EVERY
 from cdp.traits.levels import MEMBERS, PROFILE, Level
 
 ORDERED = ("first", "last")
@@ -56,27 +57,30 @@ class EventRows:
         return exp.column("occurred_at", self.name)
 
     def query(self) -> exp.Select:
-        """The events before as_of with their profile, and a rank for each first and last.
+        """The events before as_of with their profile and whatever of them a feature looks at.
 
-        Rows of a table without a time are all read.
+        Whether a row lies in a window is told here, once for all features of the window: rows
+        are narrow then, wherever an engine writes them down. Rows of a table without a time
+        are all read.
         """
         source = self.plan.event_model(self.event)
-        columns: list[exp.Expr] = [
-            self.level.column(self._owners),
-            *(exp.column(name, self._clock) for name in ("as_of", *self._bounds.values())),
-            *([exp.column("occurred_at", source)] if self._has_time else []),
-            *(exp.column(name, source) for name in self.plan.columns[self.event].values()),
-        ]
-        columns += [
-            self._rank(one, source).as_(f"{name}_rank")
-            for one, name in self.features.items()
-            if one.aggregate in ORDERED
-        ]
+        moment, as_of = exp.column("occurred_at", source), exp.column("as_of", self._clock)
         owned = exp.column("identifier_id", source).eq(
             exp.column("identifier_id", "identity_graph")
         )
         query = (
-            select(*columns)
+            select(
+                self.level.column(self._owners),
+                *([as_of] if self._reads_clock else []),
+                *([moment] if self._reads_time else []),
+                *(self._lies_in(one, source).as_(name) for one, name in self._windows.items()),
+                *(exp.column(name, source) for name in self._properties),
+                *(
+                    self._rank(one, source).as_(f"{name}_rank")
+                    for one, name in self.features.items()
+                    if one.aggregate in ORDERED
+                ),
+            )
             .from_(source, copy=False)
             .join("identity_graph", on=owned, join_type="inner", copy=False)
         )
@@ -86,10 +90,43 @@ class EventRows:
         query = query.join(self._moments(), join_type="cross", copy=False)
         if not self._has_time:
             return query
-        moment = exp.column("occurred_at", source)
-        query = query.where(moment < exp.column("as_of", self._clock), copy=False)
-        since = self._earliest()
-        return query if since is None else query.where(moment >= since, copy=False)
+        query = query.where(moment < as_of, copy=False)
+        bounds = [self._bound(one) for one in self._starts]
+        if not bounds:
+            return query
+        since = bounds[0] if len(bounds) == 1 else exp.func("least", *bounds)
+        return query.where(moment >= since, copy=False)
+
+    @property
+    def _properties(self) -> list[str]:
+        """The columns of the properties that features look at."""
+        used = {one.measured for one in self.features}
+        used |= {filter_.property for one in self.features for filter_ in one.query.filters}
+        return [name for one, name in self.plan.columns[self.event].items() if one in used]
+
+    @property
+    def _reads_clock(self) -> bool:
+        filters = [filter_ for one in self.features for filter_ in one.query.filters]
+        return any(isinstance(one.value, Duration) for one in filters) or any(
+            AGGREGATES[one.aggregate].option == EVERY for one in self.features
+        )
+
+    @property
+    def _reads_time(self) -> bool:
+        # The first and the last have a rank in its place.
+        needing = (one for one in self.features if one.aggregate not in ORDERED)
+        return any(AGGREGATES[one.aggregate].needs_time for one in needing)
+
+    @cached_property
+    def _windows(self) -> dict[Window, str]:
+        """The windows that some rows lie in and others do not, each with its column."""
+        windows = dict.fromkeys(one.query.window for one in self.features)
+        wanted = {
+            one: f"is_in_{one.short}"
+            for one in windows
+            if one is not None and (one.end is not None or [one.start] != self._starts)
+        }
+        return unique_names(wanted, {one: repr(one) for one in wanted})
 
     @cached_property
     def _bounds(self) -> dict[Bound, str]:
@@ -117,13 +154,14 @@ class EventRows:
         ]
         return select(as_of, *bounds).from_("clock").subquery(self._clock)
 
-    def _bound(self, bound: Bound, table: str) -> exp.Expr:
+    def _bound(self, bound: Bound) -> exp.Expr:
         if isinstance(bound, datetime):
             return bound_at(bound, exp.null(), self.dialect)
-        return exp.column(self._bounds[bound], table)
+        return exp.column(self._bounds[bound], self._clock)
 
-    def _earliest(self) -> exp.Expr | None:
-        """The earliest moment that any feature looks at; None when one looks at all time.
+    @cached_property
+    def _starts(self) -> list[Bound]:
+        """The earliest moments that any feature looks at; none when one looks at all time.
 
         Older rows count for nothing, and most rows are old: joining and grouping them would
         be most of the work.
@@ -132,40 +170,45 @@ class EventRows:
         for feature in self.features:
             window = feature.query.window
             if window is None or window.start is None:
-                return None
+                return []
             starts[window.start] = None
-        bounds = [self._bound(one, self._clock) for one in _longest(starts)]
-        return bounds[0] if len(bounds) == 1 else exp.func("least", *bounds)
+        return _longest(starts)
 
     @property
     def _has_time(self) -> bool:
         table = self.plan.tables.get(self.event)
         return table is None or bool(table.occurred_at)
 
-    def conditions(
-        self, feature: Feature, table: str = "", clock: str = "", *, present: bool = False
-    ) -> list[exp.Expr]:
+    def conditions(self, feature: Feature, *, present: bool = False) -> list[exp.Expr]:
         """The feature's filters and window as tests of a row; `present` asks for a value too."""
-        table, clock = table or self.name, clock or self.name
-        as_of = exp.column("as_of", clock)
-        tests = [
+        tests = self._filters(feature, self.name, self.name)
+        window = feature.query.window
+        if window in self._windows:
+            tests.append(exp.column(self._windows[window], self.name))
+        return tests + ([is_present(self.value(feature))] if present else [])
+
+    def _filters(self, feature: Feature, table: str, clock: str) -> list[exp.Expr]:
+        return [
             operator_test(
                 one.operator,
                 exp.column(self._column(one.property), table),
                 one.property.type,
                 one.value,
-                as_of,
+                exp.column("as_of", clock),
                 self.dialect,
             )
             for one in feature.query.filters
         ]
-        moment = exp.column("occurred_at", table)
-        window = feature.query.window
-        if window is not None and window.start is not None:
-            tests.append(exp.GTE(this=moment, expression=self._bound(window.start, clock)))
-        if window is not None and window.end is not None:
-            tests.append(exp.LT(this=moment.copy(), expression=self._bound(window.end, clock)))
-        return tests + ([is_present(self.value(feature, table))] if present else [])
+
+    def _lies_in(self, window: Window, source: str) -> exp.Expr:
+        """Whether an event before as_of lies in a window."""
+        moment = exp.column("occurred_at", source)
+        tests: list[exp.Expr] = []
+        if window.start is not None:
+            tests.append(exp.GTE(this=moment, expression=self._bound(window.start)))
+        if window.end is not None:
+            tests.append(exp.LT(this=moment.copy(), expression=self._bound(window.end)))
+        return all_of(tests)
 
     def value(self, feature: Feature, table: str = "") -> exp.Column:
         """The property that a feature measures."""
@@ -185,7 +228,10 @@ class EventRows:
 
     def _rank(self, feature: Feature, source: str) -> exp.Expr:
         value = self.value(feature, source)
-        kept = all_of(self.conditions(feature, source, self._clock, present=True))
+        tests = self._filters(feature, source, self._clock)
+        if feature.query.window in self._windows:
+            tests.append(self._lies_in(feature.query.window, source))
+        kept = all_of([*tests, is_present(value)])
         first = exp.Case().when(kept, exp.Literal.number(0)).else_(exp.Literal.number(1))
         ordering: list[exp.Expr] = [
             exp.column("occurred_at", source),

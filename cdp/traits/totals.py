@@ -16,6 +16,12 @@ from cdp.sql.predicates import all_of
 from cdp.sql.types import BOOLEAN
 from cdp.traits.event_rows import ORDERED, Cte, EventRows, feature_type, number
 
+_FILTERING = ("duckdb", "postgres", "spark")
+"""The dialects with `filter`: different values are collected of the rows that count alone.
+
+Where a row does not count, `case` gives a null, which is collected with the values.
+"""
+
 
 def totals_cte(rows: EventRows, features: Mapping[Feature, str]) -> Cte:
     """One row a profile with the features as columns."""
@@ -37,16 +43,23 @@ def _total(feature: Feature, name: str, rows: EventRows) -> exp.Expr:
     value = rows.value(feature)
     if feature.aggregate == "unique_list":
         return sorted_list(value, all_of(tests) if tests else None, rows.dialect)
+    if feature.aggregate == "unique_count":
+        return _unique_count(value, tests, rows.dialect)
     if feature.aggregate in ORDERED:
         rank = exp.column(f"{name}_rank", rows.name).eq(number(1))
         return _only(_where(value, [rank, *tests]), feature)
     return _aggregate(feature, _where(value, tests), rows)
 
 
+def _unique_count(value: exp.Expr, tests: Sequence[exp.Expr], dialect: str) -> exp.Expr:
+    filtered = bool(tests) and dialect in _FILTERING
+    counted = value.copy() if filtered else _where(value, tests)
+    count = exp.Count(this=exp.Distinct(expressions=[counted]))
+    return exp.Filter(this=count, expression=exp.Where(this=all_of(tests))) if filtered else count
+
+
 def _aggregate(feature: Feature, value: exp.Expr, rows: EventRows) -> exp.Expr:
     kind = feature_type(feature)
-    if feature.aggregate == "unique_count":
-        return exp.Count(this=exp.Distinct(expressions=[value]))
     if feature.aggregate == "minimum":
         return exp.Min(this=rows.sortable(feature, value))
     if feature.aggregate == "maximum":

@@ -27,7 +27,6 @@ clock as (
 scores_rows as (
     select
         identity_graph.canonical_profile_id,
-        clock.as_of,
         table__scores.property_score__float
     from table__scores
     inner join identity_graph
@@ -47,9 +46,6 @@ scores_totals as (
 support_tickets_rows as (
     select
         identity_graph.canonical_profile_id,
-        moments.as_of,
-        moments.ago_90d,
-        table__support_tickets.occurred_at,
         table__support_tickets.property_status
     from table__support_tickets
     inner join identity_graph
@@ -68,13 +64,7 @@ support_tickets_rows as (
 support_tickets_totals as (
     select
         support_tickets_rows.canonical_profile_id,
-        count(
-            case
-                when support_tickets_rows.property_status in ('open', 'waiting')
-                and support_tickets_rows.occurred_at >= support_tickets_rows.ago_90d
-                then 1
-            end
-        ) as support_tickets__count__where_status_open_or_57cf228f
+        count(case when support_tickets_rows.property_status in ('open', 'waiting') then 1 end) as support_tickets__count__where_status_open_or_57cf228f
     from support_tickets_rows
     group by
         support_tickets_rows.canonical_profile_id

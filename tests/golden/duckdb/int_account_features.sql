@@ -34,19 +34,7 @@ clock as (
 order_completed_rows as (
     select
         account_memberships.account_id,
-        clock.as_of,
-        event__order_completed.occurred_at,
-        event__order_completed.property_cart_id,
-        event__order_completed.property_currency,
-        event__order_completed.property_deliver_at__timestamp,
-        event__order_completed.property_is_gift__boolean,
-        event__order_completed.property_items__integer,
-        event__order_completed.every_element_products__quantity_1,
-        event__order_completed.elements_products__category_shoes__price_less_than_50,
-        event__order_completed.property_revenue__decimal,
-        event__order_completed.property_shipping_country,
         event__order_completed.property_store,
-        event__order_completed.property_weight__float,
         row_number() over (
             partition by account_memberships.account_id
             order by case when event__order_completed.property_store is not null then 0 else 1 end, event__order_completed.occurred_at desc, event__order_completed.property_store desc, event__order_completed.message_id desc, event__order_completed.event_id desc
@@ -80,8 +68,7 @@ page_viewed_rows as (
     select
         account_memberships.account_id,
         clock.as_of,
-        event__page_viewed.occurred_at,
-        event__page_viewed.property_page_name
+        event__page_viewed.occurred_at
     from event__page_viewed
     inner join identity_graph
         on event__page_viewed.identifier_id = identity_graph.identifier_id

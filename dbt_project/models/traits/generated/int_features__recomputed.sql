@@ -38,10 +38,9 @@ clock as (
 order_completed_rows as (
     select
         identity_graph.canonical_profile_id,
-        moments.as_of,
-        moments.ago_90d,
-        moments.ago_30d,
         event__order_completed.occurred_at,
+        event__order_completed.occurred_at >= moments.ago_90d as is_in_90d,
+        event__order_completed.occurred_at >= moments.ago_30d as is_in_30d,
         event__order_completed.property_currency,
         event__order_completed.property_revenue__decimal
     from event__order_completed
@@ -62,12 +61,7 @@ order_completed_totals as (
     select
         order_completed_rows.canonical_profile_id,
         count(*) as order_completed__count,
-        count(
-            case
-                when order_completed_rows.occurred_at >= order_completed_rows.ago_90d
-                then 1
-            end
-        ) as order_completed__count__90d,
+        count(case when order_completed_rows.is_in_90d then 1 end) as order_completed__count__90d,
         cast(sum(
             case
                 when order_completed_rows.property_currency = 'EUR'
@@ -90,12 +84,7 @@ order_completed_totals as (
         ) as decimal(38, 6)) as order_completed__average_revenue__where_currency_eur,
         min(order_completed_rows.occurred_at) as order_completed__first_time,
         max(order_completed_rows.occurred_at) as order_completed__last_time,
-        count(
-            case
-                when order_completed_rows.occurred_at >= order_completed_rows.ago_30d
-                then 1
-            end
-        ) as order_completed__count__30d
+        count(case when order_completed_rows.is_in_30d then 1 end) as order_completed__count__30d
     from order_completed_rows
     group by
         order_completed_rows.canonical_profile_id
@@ -103,10 +92,7 @@ order_completed_totals as (
 
 product_added_rows as (
     select
-        identity_graph.canonical_profile_id,
-        moments.as_of,
-        moments.ago_30d,
-        event__product_added.occurred_at
+        identity_graph.canonical_profile_id
     from event__product_added
     inner join identity_graph
         on event__product_added.identifier_id = identity_graph.identifier_id
@@ -124,9 +110,7 @@ product_added_rows as (
 product_added_totals as (
     select
         product_added_rows.canonical_profile_id,
-        count(
-            case when product_added_rows.occurred_at >= product_added_rows.ago_30d then 1 end
-        ) as product_added__count__30d
+        count(*) as product_added__count__30d
     from product_added_rows
     group by
         product_added_rows.canonical_profile_id
@@ -135,10 +119,8 @@ product_added_totals as (
 product_viewed_rows as (
     select
         identity_graph.canonical_profile_id,
-        moments.as_of,
-        moments.ago_90d,
-        moments.ago_30d,
-        event__product_viewed.occurred_at,
+        event__product_viewed.occurred_at >= moments.ago_90d as is_in_90d,
+        event__product_viewed.occurred_at >= moments.ago_30d as is_in_30d,
         event__product_viewed.property_category,
         event__product_viewed.property_price__decimal,
         row_number() over (
@@ -171,11 +153,9 @@ product_viewed_totals as (
         array_agg(
             distinct product_viewed_rows.property_category order by product_viewed_rows.property_category
         ) filter(where
-            product_viewed_rows.occurred_at >= product_viewed_rows.ago_90d
+            product_viewed_rows.is_in_90d
             and product_viewed_rows.property_category is not null) as product_viewed__unique_list_category__90d,
-        count(
-            case when product_viewed_rows.occurred_at >= product_viewed_rows.ago_30d then 1 end
-        ) as product_viewed__count__30d,
+        count(case when product_viewed_rows.is_in_30d then 1 end) as product_viewed__count__30d,
         count(case when product_viewed_rows.property_price__decimal > 100 then 1 end) as product_viewed__count__where_price_greater_than_100
     from product_viewed_rows
     group by
