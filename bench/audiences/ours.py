@@ -6,6 +6,7 @@ Owns the little of dbt that this takes: the order of the models and the clock.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from sqlglot import exp, select
@@ -13,6 +14,7 @@ from sqlglot import exp, select
 from bench.audiences.conditions import AS_OF
 from bench.audiences.definitions import Audience, write_definitions
 from cdp.audiences.compile import MEMBERS
+from cdp.audiences.past import members_query
 from cdp.catalogue import Catalogue, load_catalogue
 from cdp.generate import compile_catalogue
 from cdp.project import find_project
@@ -21,6 +23,8 @@ from cdp.sql.model import GeneratedModel
 from cdp.sql.text import sql_text
 
 CLOCK = "clock"
+WORLD = "world"
+"""What the database of the events is attached as."""
 
 
 def make_project(folder: Path, audiences: Sequence[Audience]) -> Catalogue:
@@ -35,6 +39,19 @@ def statements(catalogue: Catalogue) -> list[tuple[str, str]]:
     models = {one.name: one for one in compile_catalogue(catalogue).models}
     above = {name for name in models if not name.startswith("event__")}
     return [(name, _statement(models[name])) for name in _in_order(models, above)]
+
+
+def one_query(catalogue: Catalogue, audience: str) -> str:
+    """All of it as one query over the world's tables, in which nothing is stored."""
+    query = members_query(
+        compile_catalogue(catalogue).models,
+        catalogue.audiences[audience],
+        datetime.fromisoformat(AS_OF),
+        lambda name: exp.table_(
+            name, db="main_internal" if name.startswith("event__") else "main", catalog=WORLD
+        ),
+    )
+    return sql_text(query, "duckdb")
 
 
 def _in_order(models: Mapping[str, GeneratedModel], above: set[str]) -> list[str]:

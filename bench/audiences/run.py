@@ -14,14 +14,14 @@ import duckdb
 
 from bench.audiences.definitions import REPRESENTATIVES, make_audiences
 from bench.audiences.ours import make_project
-from bench.audiences.side import ALONE, BY_HAND, OPTIMAL, TOGETHER, WORLD, slug
+from bench.audiences.side import ALONE, BY_HAND, OPTIMAL, QUERY, TOGETHER, WORLD, slug
 from bench.audiences.side import __name__ as side_module
 from bench.audiences.world import make_world
 from bench.measure import Phases, read_phases
 from cdp.features import plan_features
 
 ROOT = Path(__file__).parent.parent.parent
-SINGLE = tuple(f"{kind} {one.name}" for one in REPRESENTATIVES for kind in (ALONE, OPTIMAL))
+SINGLE = tuple(f"{kind} {one.name}" for one in REPRESENTATIVES for kind in (ALONE, QUERY, OPTIMAL))
 
 
 class DifferentMembersError(AssertionError):
