@@ -77,6 +77,7 @@ def _fresh(name: str) -> Path:
     project = find_project(folder)
     compile_here(project)
     run_dbt(project, "parse", _QUIET)
+    (folder / "warehouse.duckdb").unlink()
     return folder
 
 

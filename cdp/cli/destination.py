@@ -184,5 +184,5 @@ def _removing(manifest: Manifest) -> str:
     from cdp.destinations.page import what_it_is
 
     if manifest.http is None:
-        return what_it_is(manifest)
+        return what_it_is(manifest) if manifest.takes_syncs else ""
     return ", ".join(name for name, one in manifest.http.objects.items() if one.serves("remove"))

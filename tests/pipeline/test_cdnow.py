@@ -71,6 +71,7 @@ traits:
 """
 
 
+@pytest.mark.slow
 def test_the_totals_are_those_of_the_file(one_file: Project) -> None:
     with open_warehouse(one_file, read_only=True) as warehouse:
         assert warehouse.rows(

@@ -37,6 +37,7 @@ def test_batches_in_any_order_equal_a_full_refresh(
     assert incremental["audience_memberships"][0] > 0
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_writes_no_history(
     project: Project, store_data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -55,6 +55,7 @@ class _Evidence:
         return NO_TIME if self.source == "archive" else self.event.at
 
 
+@pytest.mark.slow
 def test_what_follows_changed_tables_equals_a_full_refresh(
     project: Project, tmp_path: Path
 ) -> None:
