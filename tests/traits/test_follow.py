@@ -139,6 +139,7 @@ def test_followed_features_are_those_of_a_full_build(shop: Project, tmp_path: Pa
     assert _value(shop, f"select min({LESS_THAN_QUIET}) from {MOVING}") == -1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_followed_is_computed_whole(shop: Project, tmp_path: Path) -> None:
     random = Random(SEED)
     now = START + timedelta(days=30)
