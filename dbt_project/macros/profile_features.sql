@@ -1,9 +1,10 @@
-{#- How the features and conditions of profiles follow the change. A run computes those of the profiles in
-    int_features__touched, and of those whose traits have moved where a table keeps traits, and leaves the others as they are; each note in int_features__progress
-    says as of when, and up to which resolution of the identities, a table holds. A table is
-    computed whole where that is not enough: it is new or defined otherwise, a full refresh was
-    asked for, the identities were resolved whole, the clock was set back, or the engine cannot
-    delete rows. Followed or whole, the rows are the same. -#}
+{#- How the features and conditions of profiles follow the change. A run computes those of the
+    profiles in int_features__touched, and of those whose traits have moved where a table keeps
+    traits, and leaves the others as they are; each note in int_features__progress says as of when,
+    and up to which resolution of the identities, a table holds. A table is computed whole where
+    that is not enough: it is new or defined otherwise, a full refresh was asked for, the
+    identities were resolved whole, the clock was set back, or the engine cannot delete rows.
+    Followed or whole, the rows are the same. -#}
 
 {#- The latest note of one of the tables (as_of, resolution, rebuilt_in, definition_hash); none
     where it has none. -#}
@@ -74,8 +75,9 @@
 {%- endmacro -%}
 
 {#- For the tables that say whose events are whose: only the touched profiles, where that is
-    enough. A table that keeps traits, `compared` from their views to their columns, needs those too of
-    which one is another now. The materialisation deletes what is no profile any more, and dbt learns of that here. -#}
+    enough. A table that keeps traits, `compared` from their views to their columns, needs those
+    too of which one is another now. The materialisation deletes what is no profile any more, and
+    dbt learns of that here. -#}
 {%- macro cdp_where_touched(definition_hash, after='', compared={}) -%}
     {%- set touched, profiles = ref('int_features__touched'), ref('profiles') -%}
     {%- set views = {} -%}
