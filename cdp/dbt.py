@@ -16,9 +16,8 @@ from typing import Any
 
 from cdp.errors import RunError
 from cdp.project import Project
-from cdp.warehouse import LOCK_WAIT_S, open_warehouse
+from cdp.warehouse import LOCK_WAIT_S, LOCKED, open_warehouse
 
-_LOCKED = "Could not set lock on file"
 _MISSING = re.compile(r"\((\S+)\) depends on a node named '([^']+)' which was not found")
 
 
@@ -89,7 +88,7 @@ def _invoke_unlocked(project: Project, words: list[str], lock_wait_s: float) -> 
         with open_warehouse(project, lock_wait_s=max(0.0, deadline - time.monotonic())):
             pass
         result = _invoke(project, words)
-        if result.exception is None or _LOCKED not in str(result.exception):
+        if result.exception is None or LOCKED not in str(result.exception):
             return result
 
 

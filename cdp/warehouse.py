@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 LOCK_WAIT_S = 30.0
+LOCKED = "Could not set lock on file"
 LIMITS = {"memory_limit", "threads", "temp_directory", "max_temp_directory_size"}
 _HOLDER = re.compile(r"PID (\d+)")
 _RETRY_EVERY_S = 0.2
@@ -191,7 +192,7 @@ def _connect(path: Path, read_only: bool, lock_wait_s: float) -> duckdb.DuckDBPy
         try:
             return _open(path, read_only)
         except duckdb.IOException as error:
-            if "lock" not in str(error):
+            if LOCKED not in str(error):
                 raise _unreadable(path, error) from None
             if time.monotonic() >= deadline:
                 raise _locked(path, str(error), lock_wait_s) from None
