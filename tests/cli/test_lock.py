@@ -122,6 +122,21 @@ def test_a_file_that_is_no_database_is_said_so(project: Project) -> None:
     assert problem.help == "check the path in profiles.yml; it must be a DuckDB database"
 
 
+def test_a_broken_warehouse_is_not_taken_for_a_locked_one(project: Project) -> None:
+    with open_warehouse(project) as warehouse:
+        warehouse.execute("create table kept as select * from range(100000)")
+        path = warehouse.path
+    content = bytearray(path.read_bytes())
+    # DuckDB's three headers end at 12,288; what follows are blocks with a checksum each.
+    for at in range(12_288 + 64, len(content), 4_096):
+        content[at] ^= 255
+    path.write_bytes(content)
+    with pytest.raises(RunError) as caught, open_warehouse(project):
+        pass
+    assert caught.value.problems[0].slug == "unreadable-warehouse"
+    assert "in block" in caught.value.problems[0].message
+
+
 def test_a_reader_without_a_warehouse_is_told_what_to_run(project: Project) -> None:
     with pytest.raises(RunError) as caught, open_warehouse(project, read_only=True):
         pass
