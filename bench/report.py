@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -171,12 +171,14 @@ def print_report(runs: Runs) -> None:
 
 def write_results(folder: Path, runs: Runs) -> Path:
     """Everything that was measured, in a file named for the time."""
+    return write_json(folder, "", {"summary": summary(runs), **asdict(runs)})
+
+
+def write_json(folder: Path, prefix: str, found: Mapping[str, Any]) -> Path:
+    """What was found and on which machine, in a file named for the time."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{datetime.now(timezone.utc):%Y-%m-%dT%H%M%S}.json"
-    path.write_text(
-        json.dumps({"machine": machine(), "summary": summary(runs), **asdict(runs)}, indent=1),
-        encoding="utf-8",
-    )
+    path = folder / f"{prefix}{datetime.now(timezone.utc):%Y-%m-%dT%H%M%S}.json"
+    path.write_text(json.dumps({"machine": machine(), **found}, indent=1), encoding="utf-8")
     return path
 
 

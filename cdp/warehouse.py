@@ -114,8 +114,6 @@ def open_warehouse(
         RunError: it is not a DuckDB database, a reader found no database, or the memory
             that the profile allows is not enough.
     """
-    import duckdb
-
     path = duckdb_path(project)
     if read_only and not path.exists():
         raise RunError(
@@ -123,6 +121,17 @@ def open_warehouse(
             f"there is no warehouse at {path}",
             help="load events with 'cdp load' and run 'cdp build' first",
         )
+    with _opened(project, path, read_only, lock_wait_s) as warehouse:
+        yield warehouse
+
+
+@contextmanager
+def _opened(
+    project: Project, path: Path, read_only: bool, lock_wait_s: float
+) -> Iterator[Warehouse]:
+    """A DuckDB file of the target, within what its profile allows."""
+    import duckdb
+
     connection = _connect(path, read_only, lock_wait_s)
     try:
         _limit(connection, project)
@@ -176,11 +185,8 @@ def open_for_reading(project: Project) -> Iterator[Warehouse]:
         if not copy.exists():
             raise
         sys.stderr.write(f"{error.problems[0].message}; reading the published copy instead\n")
-    connection = _connect(copy, True, LOCK_WAIT_S)
-    try:
-        yield Warehouse(connection, copy)
-    finally:
-        connection.close()
+    with _opened(project, copy, True, LOCK_WAIT_S) as warehouse:
+        yield warehouse
 
 
 def _connect(path: Path, read_only: bool, lock_wait_s: float) -> duckdb.DuckDBPyConnection:

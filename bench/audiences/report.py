@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -15,7 +13,7 @@ from bench.audiences.definitions import REPRESENTATIVES
 from bench.audiences.run import Runs, Task
 from bench.audiences.side import ALONE, BY_HAND, OPTIMAL, QUERY, THREADS, TOGETHER
 from bench.measure import Phases
-from bench.report import machine, table
+from bench.report import machine, table, write_json
 
 SLOWEST = 5
 
@@ -74,12 +72,8 @@ def print_report(task: Task, runs: Runs) -> None:
 
 def write_results(folder: Path, task: Task, runs: Runs) -> Path:
     """Everything that was measured, in a file named for the time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"audiences-{datetime.now(timezone.utc):%Y-%m-%dT%H%M%S}.json"
-    found: dict[str, Any] = {"machine": machine(), "task": asdict(task), "ratios": ratios(runs)}
-    found["runs"] = asdict(runs)
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return path
+    found = {"task": asdict(task), "ratios": ratios(runs), "runs": asdict(runs)}
+    return write_json(folder, "audiences-", found)
 
 
 def _count(runs: Runs) -> int:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
 
 from bench.graph.run import SCIPY, Run, Task
 from bench.graph.shapes import STORE
 from bench.graph.side import OURS, THREADS
-from bench.report import machine, table
+from bench.report import machine, table, write_json
 
 
 def seconds(runs: Sequence[Run], shape: str, side: str) -> float | None:
@@ -65,13 +63,9 @@ def print_report(task: Task, runs: Sequence[Run]) -> None:
 
 def write_results(folder: Path, task: Task, runs: Sequence[Run]) -> Path:
     """Everything that was measured, in a file named for the time."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"graph-{datetime.now(timezone.utc):%Y-%m-%dT%H%M%S}.json"
     asked = {name: value for name, value in vars(task).items() if name not in ("shapes", "splink")}
-    found = {"machine": machine(), "task": asked, "ratios": ratios(task, runs)}
-    found["runs"] = [asdict(run) for run in runs]
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return path
+    found = {"task": asked, "ratios": ratios(task, runs), "runs": [asdict(run) for run in runs]}
+    return write_json(folder, "graph-", found)
 
 
 def _pairs(runs: Sequence[Run]) -> list[tuple[str, str]]:

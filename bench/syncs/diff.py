@@ -22,8 +22,8 @@ from typing import Any
 import duckdb
 
 from bench.measure import Phases, read_phases
-from bench.report import machine, table
-from bench.syncs.report import write_json
+from bench.report import machine, table, write_json
+from bench.syncs.report import RESULTS
 from bench.syncs.world import SYNC, WAREHOUSE, make_project
 from cdp.catalogue import load_catalogue
 from cdp.project import find_project
@@ -162,7 +162,7 @@ def _report(given: argparse.Namespace, runs: dict[str, list[Phases]]) -> None:
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     kept: dict[str, Any] = {side: [vars(step) for step in found] for side, found in steps.items()}
-    write_json("diff", {"machine": machine(), "rows": given.rows, "ratio": ratio, "runs": kept})
+    write_json(RESULTS, "syncs-diff-", {"rows": given.rows, "ratio": ratio, "runs": kept})
 
 
 if __name__ == "__main__":

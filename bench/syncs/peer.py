@@ -22,6 +22,7 @@ from cdp.project import find_project
 from cdp.syncs.drt import export_syncs, profile_text, write_project
 from cdp.syncs.plan import find_sync
 
+DRT = "drt"
 OPTIONS = {"batch_size": 10_000, "rate_limit": {"requests_per_second": 0}}
 
 
@@ -44,9 +45,6 @@ def prepare_drt(folder: Path, rows: int) -> None:
     home = folder / ".drt"
     home.mkdir()
     (home / "profiles.yml").write_text(profile_text(project))
-
-
-DRT = "drt"
 
 
 def run_drt(python: str, folder: Path) -> tuple[float, float]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.measure import Phases
-from bench.report import machine, table
+from bench.report import machine, table, write_json
 
 if TYPE_CHECKING:
     from bench.syncs.send import Run
@@ -95,11 +93,4 @@ def write_results(given: argparse.Namespace, runs: Sequence[Run]) -> Path:
     """Everything that was measured, in a file named for the time."""
     asked = {name: value for name, value in vars(given).items() if name != "drt"}
     found = {"ratios": ratios(runs), "runs": [asdict(run) for run in runs]}
-    return write_json("send", {"machine": machine(), "asked": asked, **found})
-
-
-def write_json(name: str, found: dict[str, Any]) -> Path:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"syncs-{name}-{datetime.now(timezone.utc):%Y-%m-%dT%H%M%S}.json"
-    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return path
+    return write_json(RESULTS, "syncs-send-", {"asked": asked, **found})

@@ -26,11 +26,10 @@ import httpx
 
 from bench.measure import Phase, Phases, read_phases
 from bench.syncs import side as one_side
-from bench.syncs.peer import prepare_drt, run_drt
+from bench.syncs.peer import DRT, prepare_drt, run_drt
 from bench.syncs.report import print_report, write_results
 from bench.syncs.world import make_project, write_bodies
 
-DRT = "drt"
 SIDES = (one_side.BARE, one_side.OURS, one_side.BY_HAND, DRT)
 _ROOT = Path(__file__).parent.parent.parent
 

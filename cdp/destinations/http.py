@@ -140,8 +140,9 @@ class HttpDriver:
         operation = self._operations[name]
         self._may_have_written = False
         try:
-            request, rows = self._by_lines[name], self._shaper.unshaped(batch)
-            if request is not None and rows is not None:
+            request = self._by_lines[name]
+            rows = self._shaper.unshaped(batch) if request else None
+            if request and rows:
                 return self._send_all(operation, request, rows, batch)
             return self._send_shaped(operation, batch)
         except Stop as stop:

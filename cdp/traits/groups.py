@@ -14,6 +14,7 @@ from sqlglot import exp, select
 from cdp.features import Feature
 from cdp.sql.engines import cast, divided, joined_in_order, json_string
 from cdp.sql.types import FLOAT, STRING
+from cdp.sql.written import joined
 from cdp.traits.event_rows import Cte, EventRows, feature_type, number, numbered, over
 
 Group = Mapping[Feature, str]
@@ -66,9 +67,9 @@ def _top(rows: EventRows, counts: str, name: str, feature: Feature) -> exp.Selec
 def _tally(rows: EventRows, counts: str, name: str) -> exp.Select:
     value = exp.column("value", counts)
     frequency = cast(exp.column("frequency", counts), STRING, rows.dialect)
-    entry = _joined(json_string(value, rows.dialect), exp.Literal.string(":"), frequency)
+    entry = joined([json_string(value, rows.dialect), exp.Literal.string(":"), frequency])
     entries = joined_in_order(entry, value, rows.dialect)
-    tally = _joined(exp.Literal.string("{"), entries, exp.Literal.string("}"))
+    tally = joined([exp.Literal.string("{"), entries, exp.Literal.string("}")])
     key = rows.level.column(counts)
     return select(key, tally.as_(name)).from_(counts, copy=False).group_by(key.copy(), copy=False)
 
@@ -114,10 +115,3 @@ def _point(ranked: str, feature: Feature, dialect: str) -> exp.Expr:
     weighted = exp.Sum(this=exp.Case().when(near, exp.Mul(this=value, expression=weight)))
     # Times 0.00001 and not divided: some engines divide decimals as doubles.
     return cast(exp.Mul(this=weighted, expression=exp.Literal.number("0.00001")), kind, dialect)
-
-
-def _joined(*texts: exp.Expr) -> exp.Expr:
-    joined = texts[0]
-    for text in texts[1:]:
-        joined = exp.DPipe(this=joined, expression=text, safe=True)
-    return joined
