@@ -54,6 +54,7 @@ from cdp.destinations.stops import quota_exhausted, stop_for, unavailable
 from cdp.destinations.transport import (
     BadAddress,
     Call,
+    Network,
     PrivateAddress,
     RedirectRefused,
     Transport,
@@ -68,8 +69,8 @@ class HttpDriver:
     """Sends batches as the destination's manifest says.
 
     `sleep` waits between tries, in seconds; `limits_file` is where the rate limits
-    of an account are shared; `transport` and `clock` (seconds since 1970) replace the
-    network and the time in tests.
+    of an account are shared; `network` and `clock` (seconds since 1970) replace
+    connections and the time in tests.
     """
 
     snapshot_format: str | None = None
@@ -80,7 +81,7 @@ class HttpDriver:
         target: Target | None = None,
         sleep: Callable[[float], None] = time.sleep,
         limits_file: Path | None = None,
-        transport: httpx.BaseTransport | None = None,
+        network: Network | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         http = destination.manifest.http
@@ -109,7 +110,7 @@ class HttpDriver:
         self._failed_in_a_row = 0
         self._may_have_written = False
         self._jobs: dict[int, Jobs] = {}
-        self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), transport)
+        self._transport = Transport(http.timeout_s, str(settings.get(ENDPOINT) or ""), network)
         self._auth = Auth(http.auth, self._scope, self._transport)
         self._requests = Requests(http, self._auth, self._scope)
         self._limits = RateLimits(http.limits, limits_file, clock)

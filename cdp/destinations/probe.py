@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from cdp.destinations.delivery import Answering, Stop, Target
 from cdp.destinations.manifest import Http
 from cdp.destinations.retry import TryAgain
 from cdp.destinations.spec import Destination
+from cdp.destinations.transport import Network
 from cdp.errors import RunError, TransientError
 
 
@@ -27,9 +26,7 @@ class Probe:
     detail: str
 
 
-def probe(
-    destination: Destination, project_folder: Path, transport: httpx.BaseTransport | None = None
-) -> Probe:
+def probe(destination: Destination, project_folder: Path, network: Network | None = None) -> Probe:
     """Test a configured destination.
 
     Raises RunError for a missing secret, and when the destination says no or nothing.
@@ -38,7 +35,7 @@ def probe(
     if http is None:
         return _probe_driver(destination, project_folder)
     try:
-        return _probe_http(destination, http, transport)
+        return _probe_http(destination, http, network)
     except Stop as stop:
         raise RunError(
             stop.slug, stop.message, location=destination.location, help=stop.help
@@ -52,13 +49,11 @@ def probe(
         ) from None
 
 
-def _probe_http(
-    destination: Destination, http: Http, transport: httpx.BaseTransport | None
-) -> Probe:
+def _probe_http(destination: Destination, http: Http, network: Network | None) -> Probe:
     from cdp.destinations.http import HttpDriver
 
     target = Target(next(iter(http.objects)))
-    driver = HttpDriver(destination, target, transport=transport)
+    driver = HttpDriver(destination, target, network=network)
     try:
         if http.ping is None:
             driver.log_in()

@@ -199,6 +199,8 @@ def _named(
     if rest == "refused" and found and len(found) < len(rows):
         return None
     other = None if rest == "resend" and found else Outcome(ACCEPTED)
+    if not found:
+        return [other] * len(rows)
     return [found.get(index, other) for index in range(len(rows))]
 
 

@@ -80,6 +80,17 @@ def call_with_retries(
     Raises the last TryAgain when all failed, or at once when the destination
     asks for more than LONGEST_RETRY_AFTER_S, or when `stop_when` is true.
     """
+    try:
+        return call()
+    except TryAgain as error:
+        failed = [error]
+
+    def again() -> T:
+        """Its first try is the one that failed. What needs no second does not need tenacity."""
+        if failed:
+            raise failed.pop()
+        return call()
+
     backoff = wait_random_exponential(multiplier=retry.base_s, max=retry.cap_s)
 
     def wait(state: RetryCallState) -> float:
@@ -101,4 +112,4 @@ def call_with_retries(
         sleep=sleep,
         reraise=True,
     )
-    return retrying(call)
+    return retrying(again)

@@ -1,10 +1,10 @@
 """One HTTP exchange: addresses, redirects, sizes, time limits, and whom not to call.
 
-Owns the connections: httpx's transports without its client, which would keep cookies,
-log addresses and take a third of the time of a small request. A redirect is followed only
-on the same origin, a reply is read up to a limit, an address that came with the data may
-not lead into a private network, and nothing here is ever logged. Knows neither manifests
-nor rows.
+Owns the connections: httpcore, which httpx sends with, without httpx's client, which would
+keep cookies, log addresses and take half of the time of a small request; httpx's addresses
+and replies are used. A redirect is followed only on the same origin, a reply is read up to a
+limit, an address that came with the data may not lead into a private network, and nothing
+here is ever logged. Knows neither manifests nor rows.
 """
 
 from __future__ import annotations
@@ -13,26 +13,39 @@ import base64
 import ipaddress
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
 from cdp.destinations.retry import TryAgain
 
 LONGEST_REPLY_BYTES = 4_000_000
 MOST_REDIRECTS = 3
-_NEVER_ARRIVED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NEVER_ARRIVED = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
 _BAD_REQUEST = (
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
+    httpcore.UnsupportedProtocol,
+    httpcore.LocalProtocolError,
     httpx.InvalidURL,
     UnicodeError,
 )
+_LOST = (
+    httpcore.NetworkError,
+    httpcore.RemoteProtocolError,
+    httpcore.ProxyError,
+    httpx.DecodingError,
+)
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "Connection": "keep-alive"}
+_WITHOUT_BODY = ("GET", "HEAD", "DELETE", "OPTIONS")
+_KEPT_FOR_S = 5.0
+_PACKED_PIECE_BYTES = 512
+_OF_THE_RAW_REPLY = (b"content-encoding", b"content-length")
 
 resolve = socket.getaddrinfo
 _is_quiet: ContextVar[bool] = ContextVar("is_quiet", default=False)
@@ -43,7 +56,7 @@ def _is_loggable(record: logging.LogRecord) -> bool:
 
 
 # The client's own log has addresses, and addresses have personal data and keys in them.
-for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+for _name in ("httpcore.connection", "httpcore.http11", "httpcore.proxy"):
     logging.getLogger(_name).addFilter(_is_loggable)
 
 
@@ -78,17 +91,28 @@ class Call:
     longest_reply: int = LONGEST_REPLY_BYTES
 
 
+class Network(Protocol):
+    """What sends a request and gives its reply, whose body is not read yet.
+
+    Raises httpcore's exceptions. `httpcore.ConnectionPool` is one.
+    """
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response: ...
+
+    def close(self) -> None: ...
+
+
 class Transport:
-    """Sends calls. `transport` replaces the network in tests; `endpoint` replaces every origin."""
+    """Sends calls. `network` replaces connections in tests; `endpoint` replaces every origin."""
 
     def __init__(
-        self, timeout_s: float, endpoint: str = "", transport: httpx.BaseTransport | None = None
+        self, timeout_s: float, endpoint: str = "", network: Network | None = None
     ) -> None:
         self._endpoint = endpoint
         self._timeout = {"timeout": httpx.Timeout(timeout_s).as_dict()}
-        self._given = transport
+        self._given = network
         self._proxies = getproxies()
-        self._opened: dict[tuple[str, str | None], httpx.BaseTransport] = {}
+        self._opened: dict[tuple[str, str | None], Network] = {}
 
     def close(self) -> None:
         for one in self._opened.values():
@@ -133,44 +157,40 @@ class Transport:
     ) -> httpx.Response:
         quiet = _is_quiet.set(True)
         try:
-            address = httpx.URL(url)
-            request = httpx.Request(
+            place = _place(url)
+            request = httpcore.Request(
                 call.method,
-                address,
-                headers={**_HEADERS, **call.headers, **_login(address)},
+                place.core,
+                headers=_headers(call, place),
                 content=call.body,
                 extensions={**self._timeout, **(extensions or {})},
             )
-            response = self._of(address).handle_request(request)
+            reply = self._of(place.url).handle_request(request)
             try:
-                content = bytearray()
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > call.longest_reply:
-                        break
+                content = _content(reply, call.longest_reply)
             finally:
-                response.close()
+                reply.close()
             return httpx.Response(
-                response.status_code,
+                reply.status,
                 headers=[
                     (name, value)
-                    for name, value in response.headers.multi_items()
-                    if name.lower() not in ("content-encoding", "content-length")
+                    for name, value in reply.headers
+                    if name.lower() not in _OF_THE_RAW_REPLY
                 ],
-                content=bytes(content),
+                content=content,
             )
         except _BAD_REQUEST:
             raise BadAddress from None
         except _NEVER_ARRIVED:
             raise TryAgain("connection_failed", may_have_arrived=False) from None
-        except httpx.TimeoutException:
+        except httpcore.TimeoutException:
             raise TryAgain("timeout", may_have_arrived=True) from None
-        except httpx.RequestError:
+        except _LOST:
             raise TryAgain("connection_lost", may_have_arrived=True) from None
         finally:
             _is_quiet.reset(quiet)
 
-    def _of(self, url: httpx.URL) -> httpx.BaseTransport:
+    def _of(self, url: httpx.URL) -> Network:
         """Connections of a scheme, through the environment's proxy if it names one.
 
         Certificates are loaded when the first https address is met: it takes longer than
@@ -182,8 +202,12 @@ class Transport:
         known = self._opened.get((url.scheme, proxy))
         if known is None:
             if url.scheme not in ("http", "https"):
-                raise httpx.UnsupportedProtocol("neither http nor https")
-            known = httpx.HTTPTransport(verify=url.scheme == "https", proxy=proxy)
+                raise httpcore.UnsupportedProtocol("neither http nor https")
+            known = httpcore.ConnectionPool(
+                ssl_context=httpx.create_ssl_context() if url.scheme == "https" else None,
+                keepalive_expiry=_KEPT_FOR_S,
+                proxy=_through(proxy) if proxy else None,
+            )
             self._opened[url.scheme, proxy] = known
         return known
 
@@ -193,6 +217,67 @@ class Transport:
         if not found or url.host in _THIS_MACHINE or proxy_bypass(url.host):
             return None
         return found if "://" in found else f"http://{found}"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An address, as httpx and as httpcore know it."""
+
+    url: httpx.URL
+    core: httpcore.URL
+
+
+@lru_cache(maxsize=256)
+def _place(url: str) -> _Place:
+    """Most destinations have a few addresses, and a request is shorter than reading one.
+
+    Raises httpx.InvalidURL and UnicodeError.
+    """
+    known = httpx.URL(url)
+    return _Place(known, _core(known))
+
+
+def _core(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+    )
+
+
+def _headers(call: Call, place: _Place) -> list[tuple[bytes, bytes]]:
+    """The headers of a call, and those that every request has. Raises UnicodeError."""
+    headers = {**_HEADERS, **call.headers, **_login(place.url)}
+    if not any(name.lower() == "host" for name in headers):
+        headers = {"Host": place.url.netloc.decode("ascii"), **headers}
+    if call.body is not None or call.method.upper() not in _WITHOUT_BODY:
+        headers["Content-Length"] = str(len(call.body or b""))
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
+
+
+def _content(reply: httpcore.Response, longest: int) -> bytes:
+    """A reply's body, unpacked as it comes: a piece after `longest` bytes nothing more is read."""
+    pieces = reply.iter_stream()
+    if any(name.lower() == b"content-encoding" for name, _ in reply.headers):
+        packed = httpx.Response(reply.status, headers=reply.headers, content=_cut(pieces))
+        pieces = packed.iter_bytes()
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > longest:
+            break
+    return bytes(content)
+
+
+def _cut(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """A piece becomes a thousand times as long when it is unpacked, so none may be long."""
+    for piece in pieces:
+        for at in range(0, len(piece), _PACKED_PIECE_BYTES):
+            yield piece[at : at + _PACKED_PIECE_BYTES]
+
+
+def _through(proxy: str) -> httpcore.Proxy:
+    known = httpx.URL(proxy)
+    login = (known.username, known.password) if known.userinfo else None
+    return httpcore.Proxy(_core(known), auth=login)
 
 
 def _login(url: httpx.URL) -> dict[str, str]:

@@ -17,17 +17,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from cdp.destinations.delivery import STAGED, Outcome
-from cdp.destinations.spooled import operation_of
 
 LONGEST_WAIT_S = 0.1
 LAYOUT = 2
 """Of the files. Rows of another one count as gone."""
-_CHUNK = 500
 ROWS = ".rows"
 _SCHEMA = """
 create table meta (name text primary key, value text not null);
@@ -60,14 +58,30 @@ class JournalRow(NamedTuple):
     line: bytes
     remote_id: str = ""
 
-    @property
-    def operation(self) -> str:
-        return operation_of(self.line)
 
-    @property
-    def size(self) -> int:
-        """The bytes of the row, about."""
-        return len(self.line)
+class ConsecutiveRows(Sequence[JournalRow]):
+    """Rows that follow each other; each is made when somebody looks at it."""
+
+    def __init__(self, first_seq: int, lines: Sequence[bytes]) -> None:
+        self.first_seq = first_seq
+        self.lines = lines
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @overload
+    def __getitem__(self, index: int) -> JournalRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ConsecutiveRows: ...
+
+    def __getitem__(self, index: int | slice) -> JournalRow | ConsecutiveRows:
+        if isinstance(index, slice):
+            kept = range(len(self.lines))[index]
+            assert kept.step == 1
+            return ConsecutiveRows(self.first_seq + kept.start, self.lines[index])
+        at = range(len(self.lines))[index]
+        return JournalRow(self.first_seq + at, self.lines[at])
 
 
 class SettledRows(NamedTuple):
@@ -98,7 +112,7 @@ class SentBatch:
     """A batch that was marked as being sent; `job` is the destination's, if it began one."""
 
     number: int
-    rows: tuple[JournalRow, ...]
+    rows: Sequence[JournalRow]
     job: str = ""
 
 
@@ -165,11 +179,10 @@ class Journal:
     def count(self) -> int:
         return int(self._meta["rows"])
 
-    def rows(self) -> Iterator[JournalRow]:
-        """All rows in the order of sending, a chunk in memory at a time."""
-        spans = ((at, at + _CHUNK - 1) for at in range(1, self.count() + 1, _CHUNK))
-        for chunk in self._spans(spans):
-            yield from chunk
+    def lines(self) -> Iterator[bytes]:
+        """The lines of all rows in the order of sending, the first one's `seq` being 1."""
+        with self.path.with_suffix(ROWS).open("rb") as file:
+            yield from file
 
     def begin(self, *batches: Sequence[JournalRow]) -> list[int]:
         """Mark batches as being sent, durably, with all that was recorded before; their numbers."""
@@ -231,7 +244,7 @@ class Journal:
         ).fetchall()
         spans = self._spans((first, last) for _, first, last, _ in found)
         return [
-            SentBatch(number, tuple(rows), job)
+            SentBatch(number, rows, job)
             for (number, _, _, job), rows in zip(found, spans, strict=True)
         ]
 
@@ -292,14 +305,14 @@ class Journal:
         rows = self.path.with_suffix(ROWS)
         return rows.is_file() and rows.stat().st_size == self.meta("bytes")
 
-    def _spans(self, spans: Iterable[tuple[int, int]]) -> Iterator[list[JournalRow]]:
+    def _spans(self, spans: Iterable[tuple[int, int]]) -> Iterator[ConsecutiveRows]:
         """The rows of each (first, last), which are in order and do not overlap."""
-        with self.path.with_suffix(ROWS).open("rb") as file:
-            last_read = 0
-            for first, last in spans:
-                deque(islice(file, first - 1 - last_read), maxlen=0)
-                yield _read_rows(file, first, last)
-                last_read = last
+        lines = self.lines()
+        last_read = 0
+        for first, last in spans:
+            deque(islice(lines, first - 1 - last_read), maxlen=0)
+            yield ConsecutiveRows(first, list(islice(lines, last - first + 1)))
+            last_read = last
 
     def _write(
         self, number: int, rows: Sequence[JournalRow], settled: Sequence[SettledRows]
@@ -328,23 +341,29 @@ class Journal:
             )
 
 
-def _read_rows(file: IO[bytes], first: int, last: int) -> list[JournalRow]:
-    lines = islice(file, last - first + 1)
-    return [JournalRow(seq, line) for seq, line in enumerate(lines, first)]
-
-
 def _settled(rows: Sequence[JournalRow], outcomes: Sequence[Outcome]) -> Iterator[SettledRows]:
-    """Rows and their outcomes, put together where neighbours have the same."""
-    first = last = 0
-    before: Outcome | None = None
-    for row, outcome in zip(rows, outcomes, strict=True):
-        is_same = outcome is before or outcome == before
-        if before is not None and not (is_same and row.seq == last + 1):
-            yield _line(first, last, before)
-            first = 0
-        first, last, before = first or row.seq, row.seq, outcome
-    if before is not None:
-        yield _line(first, last, before)
+    """Rows and their outcomes, put together where neighbours have the same.
+
+    Raises ValueError when there are not as many outcomes as rows.
+    """
+    if len(outcomes) != len(rows):
+        raise ValueError(f"{len(outcomes)} outcomes of {len(rows)} rows")
+    rest = iter(outcomes)
+    for first, count in _runs(rows):
+        for outcome, same in groupby(islice(rest, count)):
+            last = first + len(list(same)) - 1
+            yield _line(first, last, outcome)
+            first = last + 1
+
+
+def _runs(rows: Sequence[JournalRow]) -> Iterator[tuple[int, int]]:
+    """The first `seq` and the number of rows that follow each other."""
+    if isinstance(rows, ConsecutiveRows):
+        yield rows.first_seq, len(rows)
+        return
+    for _, run in groupby(enumerate(rows), lambda one: one[1].seq - one[0]):
+        found = [row.seq for _, row in run]
+        yield found[0], len(found)
 
 
 def _line(first: int, last: int, one: Outcome) -> SettledRows:

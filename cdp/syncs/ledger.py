@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cdp.clock import utc_now
@@ -99,8 +100,11 @@ def rebase(warehouse: Warehouse, project: Project, sync: str, destination: str) 
     )
 
 
-def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_id: str) -> None:
-    """Bring the outcomes of a journal into the ledger, in one set. Call it in a transaction.
+@contextmanager
+def folding_journal(
+    warehouse: Warehouse, project: Project, journal: Journal, run_id: str
+) -> Iterator[None]:
+    """A transaction that brings the outcomes of a journal into the ledger, in one set.
 
     The journal has the numbers of the rows, the run's intents have the rest.
     """
@@ -114,7 +118,8 @@ def fold_journal(warehouse: Warehouse, project: Project, journal: Journal, run_i
         f"join {table(project, 'sync_intents')} as i on i.seq = s.seq and i.run_id = ?",
         [run_id],
     )
-    _apply_outcomes(warehouse, project, run_id)
+    with _folding(warehouse, project, run_id):
+        yield
 
 
 def fold_outcomes(
@@ -128,9 +133,9 @@ def fold_outcomes(
 
     `path` is that of the run's journal; a private file is written beside it.
     """
-    with warehouse.transaction():
-        _read_outcomes(warehouse, "cdp_outcomes", outcomes, path, OUTCOME_COLUMNS)
-        _apply_outcomes(warehouse, project, run_id)
+    _read_outcomes(warehouse, "cdp_outcomes", outcomes, path, OUTCOME_COLUMNS)
+    with _folding(warehouse, project, run_id):
+        pass
     path.with_suffix(OUTCOMES).unlink()
 
 
@@ -154,8 +159,9 @@ def _read_outcomes(
     )
 
 
-def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
-    """Bring the intents of a run whose journal is gone into the ledger, as unknown; their count."""
+@contextmanager
+def folding_lost(warehouse: Warehouse, project: Project, run_id: str) -> Iterator[int]:
+    """A transaction that makes the intents of a run whose journal is gone unknown; their count."""
     warehouse.execute(
         "create or replace temp table cdp_outcomes as "  # noqa: S608
         "select i.sync_key, i.operation, i.payload_hash, 'unknown' as outcome, "
@@ -164,11 +170,22 @@ def fold_lost(warehouse: Warehouse, project: Project, run_id: str) -> int:
         f"from {table(project, 'sync_intents')} as i where i.run_id = ?",
         [run_id],
     )
-    _apply_outcomes(warehouse, project, run_id)
-    return int(warehouse.value("select count(*) from cdp_outcomes"))
+    with _folding(warehouse, project, run_id):
+        yield int(warehouse.value("select count(*) from cdp_outcomes"))
 
 
-def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None:
+@contextmanager
+def _folding(warehouse: Warehouse, project: Project, run_id: str) -> Iterator[None]:
+    """A transaction that brings `cdp_outcomes` into the ledger."""
+    # Before it: DuckDB reads what a transaction itself has made with one thread only.
+    _make_folded(warehouse, project, run_id)
+    with warehouse.transaction():
+        _apply_outcomes(warehouse, project, run_id)
+        yield
+
+
+def _make_folded(warehouse: Warehouse, project: Project, run_id: str) -> None:
+    """The temporary table `cdp_folded`: the ledger's rows of what `cdp_outcomes` is about."""
     ledger, now = table(project, "sync_ledger"), utc_now()
     runs = table(project, "sync_runs")
     is_same = (
@@ -206,6 +223,10 @@ def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None
         "and l.destination_name = r.destination_name and l.sync_key = o.sync_key",
         [now, now, now, run_id],
     )
+
+
+def _apply_outcomes(warehouse: Warehouse, project: Project, run_id: str) -> None:
+    ledger = table(project, "sync_ledger")
     warehouse.execute(
         f"delete from {ledger} as l where exists (select 1 from cdp_folded as f "  # noqa: S608
         "where f.sync_name = l.sync_name and f.destination_name = l.destination_name "

@@ -74,23 +74,21 @@ def _settle(
         if journal is not None:
             is_same = run.destination == sync.destination
             error = resolve_in_flight(journal, driver if is_same else None)
-        with opened() as warehouse, warehouse.transaction():
+        with opened() as warehouse:
             if run.state == "planning":
                 finish_run(warehouse, project, run.run_id, "abandoned")
                 say(f"run {run.run_id} of {sync.name} ended before it sent anything")
             elif journal is not None:
-                ledger.fold_journal(warehouse, project, journal, run.run_id)
-                tally = journal.tally()
-                finish_run(
-                    warehouse, project, run.run_id, "interrupted", tally, None, journal.timing()
-                )
+                tally, timing = journal.tally(), journal.timing()
+                with ledger.folding_journal(warehouse, project, journal, run.run_id):
+                    finish_run(warehouse, project, run.run_id, "interrupted", tally, None, timing)
                 say(
                     f"run {run.run_id} of {sync.name} was interrupted; "
                     f"{sum(tally.values()):,} rows of it are settled"
                 )
             else:
-                count = ledger.fold_lost(warehouse, project, run.run_id)
-                finish_run(warehouse, project, run.run_id, "lost", {"unknown": count})
+                with ledger.folding_lost(warehouse, project, run.run_id) as count:
+                    finish_run(warehouse, project, run.run_id, "lost", {"unknown": count})
                 say(
                     f"the journal of run {run.run_id} of {sync.name} is gone; "
                     f"{count:,} rows are unknown"

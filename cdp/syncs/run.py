@@ -233,10 +233,12 @@ class _Run:
         return Journal.create(path, meta, write_rows)
 
     def _fold(self, journal: Journal, outcomes: dict[str, int], error: CdpError | None) -> None:
-        with self._warehouse() as warehouse, warehouse.transaction():
-            ledger.fold_journal(warehouse, self.project, journal, self.run_id)
-            problem = error.problems[0].slug if error else None
-            state = "stopped" if problem == STOPPED else "failed" if error else "done"
+        problem = error.problems[0].slug if error else None
+        state = "stopped" if problem == STOPPED else "failed" if error else "done"
+        with (
+            self._warehouse() as warehouse,
+            ledger.folding_journal(warehouse, self.project, journal, self.run_id),
+        ):
             self._finish(warehouse, state, outcomes, problem, journal.timing())
         journal.delete()
 

@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,10 +29,10 @@ from cdp.destinations.delivery import (
     Stop,
     Timed,
 )
-from cdp.destinations.spooled import SpooledRows
+from cdp.destinations.spooled import SpooledRows, operation_of
 from cdp.errors import RunError
 from cdp.syncs.halt import Halt
-from cdp.syncs.journal import Journal, JournalRow, SentBatch
+from cdp.syncs.journal import ConsecutiveRows, Journal, JournalRow, SentBatch
 
 MOST_SPLITS = 50
 MOST_MARKED = 50
@@ -48,10 +49,11 @@ def send_journal(
     halt: Halt | None = None,
 ) -> RunError | None:
     """Send every row once. What stopped the run early, or None."""
+    sender = _Sender(journal, driver)
     total, done = journal.count(), 0
     try:
-        for group in _groups(_batches(journal.rows(), driver), driver.is_idempotent):
-            for rows in _send_group(journal, driver, group, halt):
+        for group in _groups(_batches(journal.lines(), driver), driver.is_idempotent):
+            for rows in _send_group(sender, group, halt):
                 done += len(rows)
                 if progress:
                     progress(done, total)
@@ -64,19 +66,20 @@ def send_journal(
 
 
 def _send_group(
-    journal: Journal, driver: Driver, group: Sequence[list[JournalRow]], halt: Halt | None
-) -> Iterator[list[JournalRow]]:
+    sender: _Sender, group: Sequence[Sequence[JournalRow]], halt: Halt | None
+) -> Iterator[Sequence[JournalRow]]:
     """Send batches after one durable mark for all of them; each is yielded when it is sent.
 
     Raises Stop; the batches after the one that it is about are not sent.
     """
+    journal = sender.journal
     waiting = deque(zip(journal.begin(*group), group, strict=True))
     try:
         while waiting:
             if halt is not None:
                 halt.check(str(journal.meta("sync")))
             number, rows = waiting.popleft()
-            _attempt(journal, driver, number, rows, [0], in_doubt=False)
+            sender.attempt(number, rows, [0], in_doubt=False)
             yield rows
     finally:
         for number, _ in waiting:
@@ -88,11 +91,13 @@ def settle_staged(journal: Journal, driver: Driver) -> None:
 
     Rows of a job that is not done in time stay staged.
     """
+    if not isinstance(driver, Staging):
+        return
+    sender = _Sender(journal, driver)
     for sent in journal.staged():
-        if isinstance(driver, Staging):
-            batch = replace(_batch(journal, sent.number, sent.rows), job=sent.job)
-            outcomes = _timed(journal, driver, partial(driver.settle, batch))
-            journal.settle(sent.number, sent.rows, outcomes)
+        batch = sender.batch(sent.number, sent.rows, sent.job)
+        outcomes = sender.timed(partial(driver.settle, batch))
+        journal.settle(sent.number, sent.rows, outcomes)
 
 
 def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | None:
@@ -106,7 +111,8 @@ def resolve_in_flight(journal: Journal, driver: Driver | None) -> RunError | Non
             _settle_unknown(journal, sent)
             continue
         try:
-            _attempt(journal, driver, sent.number, sent.rows, [0], in_doubt=True, job=sent.job)
+            sender = _Sender(journal, driver)
+            sender.attempt(sent.number, sent.rows, [0], in_doubt=True, job=sent.job)
         except Stop as stop:
             _settle_unknown(journal, sent)
             error = RunError(stop.slug, stop.message, help=stop.help)
@@ -119,98 +125,105 @@ def _settle_unknown(journal: Journal, sent: SentBatch) -> None:
     journal.settle(sent.number, sent.rows, [lost] * len(sent.rows))
 
 
-def _deliver(
-    journal: Journal,
-    driver: Driver,
-    rows: Sequence[JournalRow],
-    splits: list[int],
-    *,
-    in_doubt: bool,
-) -> None:
-    [number] = journal.begin(rows)
-    _attempt(journal, driver, number, rows, splits, in_doubt=in_doubt)
+class _Sender:
+    """One batch at a time to a driver, and what became of it to the journal."""
 
+    def __init__(self, journal: Journal, driver: Driver) -> None:
+        self.journal = journal
+        self._driver = driver
+        self._clock = driver if isinstance(driver, Timed) else None
+        snapshot = journal.meta("snapshot")
+        self._run_id = str(journal.meta("run_id"))
+        self._blank = Batch(
+            str(journal.meta("sync")),
+            self._run_id,
+            0,
+            (),
+            "",
+            tuple((name, kind) for name, kind in journal.meta("columns") or ()),
+            Path(snapshot) if snapshot else None,
+        )
 
-def _attempt(
-    journal: Journal,
-    driver: Driver,
-    number: int,
-    rows: Sequence[JournalRow],
-    splits: list[int],
-    *,
-    in_doubt: bool,
-    job: str = "",
-) -> None:
-    """One request for a batch that is marked; halves it when it is refused as a whole.
+    def attempt(
+        self,
+        number: int,
+        rows: Sequence[JournalRow],
+        splits: list[int],
+        *,
+        in_doubt: bool,
+        job: str = "",
+    ) -> None:
+        """One request for a batch that is marked; halves it when it is refused as a whole.
 
-    `in_doubt`: an earlier request with these rows may have been applied; `job` is the
-    destination's job that it began.
-    """
+        `in_doubt`: an earlier request with these rows may have been applied; `job` is the
+        destination's job that it began. Raises Stop.
+        """
+        try:
+            reply = self.timed(partial(self._driver.send, self.batch(number, rows, job)))
+        except Stop as stop:
+            self._settle(number, rows, [stop.outcome] * len(rows), in_doubt)
+            raise
+        if not isinstance(reply, Refused):
+            self._settle(number, rows, reply, in_doubt)
+            return
+        in_doubt = in_doubt or reply.may_have_arrived
+        if len(rows) == 1:
+            self._settle(number, rows, [Outcome(REJECTED, reply.code, reply.reason)], in_doubt)
+        elif splits[0] >= MOST_SPLITS:
+            again = Outcome(RETRY, reply.code, reply.reason)
+            self._settle(number, rows, [again] * len(rows), in_doubt)
+        else:
+            splits[0] += 1
+            if in_doubt:
+                lost = Outcome(UNKNOWN, reply.code, reply.reason)
+                self._settle(number, rows, [lost] * len(rows), in_doubt)
+            self.journal.split(number)
+            middle = len(rows) // 2
+            for half in (rows[:middle], rows[middle:]):
+                [part] = self.journal.begin(half)
+                self.attempt(part, half, splits, in_doubt=in_doubt)
 
-    def settle(outcomes: Sequence[Outcome]) -> None:
+    def batch(self, number: int, rows: Sequence[JournalRow], job: str) -> Batch:
+        return replace(
+            self._blank,
+            number=number,
+            rows=_rows(rows),
+            idempotency_key=_key(self._run_id, number),
+            job=job,
+            keep_job=partial(self.journal.keep_job, number),
+        )
+
+    def timed(self, call: Callable[[], T]) -> T:
+        """The reply to a batch. A driver that does not time its requests makes one a batch."""
+        began = time.monotonic()
+        try:
+            return call()
+        finally:
+            if self._clock is not None:
+                self.journal.took(self._clock.took_ms)
+                self._clock.took_ms.clear()
+            else:
+                self.journal.took([1_000 * (time.monotonic() - began)])
+
+    def _settle(
+        self,
+        number: int,
+        rows: Sequence[JournalRow],
+        outcomes: Sequence[Outcome],
+        in_doubt: bool,
+    ) -> None:
         if in_doubt:
             outcomes = [one.doubted() for one in outcomes]
-        journal.settle(number, rows, outcomes)
-        if not driver.is_idempotent:
+        self.journal.settle(number, rows, outcomes)
+        if not self._driver.is_idempotent:
             # Elsewhere a batch that is sent again does no harm, and a request is not held up.
-            journal.flush()
-
-    try:
-        batch = replace(
-            _batch(journal, number, rows), job=job, keep_job=partial(journal.keep_job, number)
-        )
-        reply = _timed(journal, driver, partial(driver.send, batch))
-    except Stop as stop:
-        settle([stop.outcome] * len(rows))
-        raise
-    if not isinstance(reply, Refused):
-        settle(reply)
-        return
-    in_doubt = in_doubt or reply.may_have_arrived
-    if len(rows) == 1:
-        settle([Outcome(REJECTED, reply.code, reply.reason)])
-    elif splits[0] >= MOST_SPLITS:
-        settle([Outcome(RETRY, reply.code, reply.reason)] * len(rows))
-    else:
-        splits[0] += 1
-        if in_doubt:
-            settle([Outcome(UNKNOWN, reply.code, reply.reason)] * len(rows))
-        journal.split(number)
-        middle = len(rows) // 2
-        _deliver(journal, driver, rows[:middle], splits, in_doubt=in_doubt)
-        _deliver(journal, driver, rows[middle:], splits, in_doubt=in_doubt)
-
-
-def _timed(journal: Journal, driver: Driver, call: Callable[[], T]) -> T:
-    """The reply to a batch. A driver that does not time its requests makes one a batch."""
-    began = time.monotonic()
-    try:
-        return call()
-    finally:
-        if isinstance(driver, Timed):
-            journal.took(driver.took_ms)
-            driver.took_ms.clear()
-        else:
-            journal.took([1_000 * (time.monotonic() - began)])
-
-
-def _batch(journal: Journal, number: int, rows: Sequence[JournalRow]) -> Batch:
-    run_id = str(journal.meta("run_id"))
-    snapshot = journal.meta("snapshot")
-    columns = tuple((name, kind) for name, kind in journal.meta("columns") or ())
-    return Batch(
-        str(journal.meta("sync")),
-        run_id,
-        number,
-        _rows(rows),
-        _key(run_id, number),
-        columns,
-        Path(snapshot) if snapshot else None,
-    )
+            self.journal.flush()
 
 
 def _rows(rows: Sequence[JournalRow]) -> Sequence[OutgoingRow]:
     """The rows, which nobody has read yet where no id of the destination's came to them."""
+    if isinstance(rows, ConsecutiveRows):
+        return SpooledRows(rows.lines)
     spooled = SpooledRows([one.line for one in rows])
     if not any(one.remote_id for one in rows):
         return spooled
@@ -226,14 +239,14 @@ def _key(run_id: str, number: int) -> str:
 
 
 def _groups(
-    batches: Iterator[list[JournalRow]], is_idempotent: bool
-) -> Iterator[list[list[JournalRow]]]:
+    batches: Iterator[ConsecutiveRows], is_idempotent: bool
+) -> Iterator[list[ConsecutiveRows]]:
     """Batches that are marked together, for a durable mark costs as much as a request.
 
     All of them are in doubt when the run is killed, so where a batch must not be sent
     twice each is marked alone.
     """
-    group: list[list[JournalRow]] = []
+    group: list[ConsecutiveRows] = []
     rows = 0
     for batch in batches:
         group.append(batch)
@@ -245,22 +258,29 @@ def _groups(
         yield group
 
 
-def _batches(rows: Iterator[JournalRow], driver: Driver) -> Iterator[list[JournalRow]]:
+def _batches(lines: Iterator[bytes], driver: Driver) -> Iterator[ConsecutiveRows]:
     """Rows in order, cut where the lane changes or a batch is full."""
-    known: dict[str, tuple[int, int, int]] = {}
-    batch: list[JournalRow] = []
-    size = lane = most_rows = most_bytes = 0
-    for row in rows:
-        operation, length = row.operation, row.size
-        if operation not in known:
-            known[operation] = (driver.lane(operation), *driver.limits(operation))
-        is_other_lane = known[operation][0] != lane
-        if batch and (is_other_lane or len(batch) >= most_rows or size + length > most_bytes):
-            yield batch
-            batch, size = [], 0
-        if not batch:
-            lane, most_rows, most_bytes = known[operation]
-        batch.append(row)
-        size += length
-    if batch:
-        yield batch
+    limits = cache(driver.limits)
+    lane = cache(driver.lane)
+    seq, waiting = 1, list(islice(lines, 1))
+    while waiting:
+        most_rows, most_bytes = limits(operation_of(waiting[0]))
+        waiting += islice(lines, max(0, most_rows - len(waiting)))
+        count = _fitting(waiting[:most_rows], most_bytes, lane)
+        yield ConsecutiveRows(seq, waiting[:count])
+        seq += count
+        waiting = waiting[count:] or list(islice(lines, 1))
+
+
+def _fitting(lines: list[bytes], most_bytes: int, lane: Callable[[str], int]) -> int:
+    """How many of some lines are of the first one's lane and within the bytes; at least one."""
+    operations = set(map(operation_of, lines))
+    if len({lane(one) for one in operations}) == 1 and sum(map(len, lines)) <= most_bytes:
+        return len(lines)
+    first = lane(operation_of(lines[0]))
+    size = len(lines[0])
+    for count, line in enumerate(lines[1:], 1):
+        size += len(line)
+        if size > most_bytes or lane(operation_of(line)) != first:
+            return count
+    return len(lines)

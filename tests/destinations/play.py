@@ -28,6 +28,8 @@ from cdp.destinations.manifest.settings import with_defaults
 from cdp.destinations.spec import Destination
 from cdp.errors import Location
 
+from .network import Answering
+
 
 @dataclass
 class Case:
@@ -137,7 +139,7 @@ def play(case: Case, vendor: Vendor) -> Any:
         destination(case.manifest, case.settings),
         target,
         sleep=lambda seconds: None,
-        transport=httpx.MockTransport(vendor),
+        network=Answering(vendor),
     )
     rows = [
         OutgoingRow(

@@ -19,6 +19,7 @@ from cdp.destinations.secrets import resolve_settings
 from cdp.destinations.spec import read_destinations
 from cdp.errors import CdpError, DefinitionError, Problems, RunError
 
+from .network import Answering
 from .play import destination
 from .world import given
 
@@ -43,7 +44,7 @@ def send(
         destination(name, given(dict(manifest.settings), "secret")),
         Target(shape, given(dict(found.options), "option"), key),
         waits.append,
-        transport=httpx.MockTransport(answer),
+        network=Answering(answer),
     )
     outgoing = []
     for number in range(rows):

@@ -15,6 +15,8 @@ from cdp.destinations.spooled import SpooledRows, operation_of, read_row
 from cdp.json_bytes import read_json, write_json
 from tests.destinations.play import destination
 
+from .network import Answering
+
 HUGE = 2**70
 ROWS = [
     '{"operation":"upsert","key":"a","fields":{"name":"q\\"u\\\\o\\n","city":"Zoë\u2028","n":1.5}}',
@@ -43,7 +45,7 @@ def send(
     driver = HttpDriver(
         destination("webhook", {"url": "env:HOOK_URL"}),
         Target("", {}, key),
-        transport=httpx.MockTransport(handle),
+        network=Answering(handle),
     )
     outcomes = driver.send(Batch("people", "r1", 1, rows, "k1", TYPES))
     driver.close()

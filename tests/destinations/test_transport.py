@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,8 +10,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
-from cdp.destinations.transport import Call, Transport
+from cdp.destinations.retry import TryAgain
+from cdp.destinations.transport import BadAddress, Call, Transport
 
+LONGEST = 1_000
 LOGIN = "Basic bWU6cCZxIHg="
 
 
@@ -23,6 +26,18 @@ class Door(HTTPServer):
 @pytest.fixture
 def door() -> Iterator[Door]:
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Says what it got; packed, and with far more than was asked for, where it may."""
+            length = int(self.headers["Content-Length"])
+            said = f"{self.headers['Host']} {length} {self.rfile.read(length).decode()}".encode()
+            self.send_response(200)
+            if self.path != "/plain":
+                said = gzip.compress(said + b" " * 50_000_000)
+                self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
         def do_GET(self) -> None:
             door.asked.append((self.path, self.headers["Authorization"]))
             self.send_response(200)
@@ -93,3 +108,64 @@ def test_certificates_are_loaded_when_https_is_met(
     assert get(f"http://127.0.0.1:{door.server_port}/x") == 200
     with pytest.raises(Loaded):
         get("https://127.0.0.1:1/x")
+
+
+def post(url: str, body: bytes | None, longest: int = LONGEST) -> httpx.Response:
+    transport = Transport(5.0)
+    try:
+        return transport.send(Call("POST", url, {}, body, longest_reply=longest))
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize("body", [b"", None, b"text"])
+def test_a_request_says_where_it_goes_and_how_long_it_is(door: Door, body: bytes | None) -> None:
+    reply = post(f"http://127.0.0.1:{door.server_port}/plain", body)
+    sent = body or b""
+    assert reply.text == f"127.0.0.1:{door.server_port} {len(sent)} {sent.decode()}"
+
+
+def test_a_packed_reply_is_unpacked_only_so_far(door: Door) -> None:
+    reply = post(f"http://127.0.0.1:{door.server_port}/packed", b"text")
+    assert reply.text.startswith(f"127.0.0.1:{door.server_port} 4 text ")
+    assert LONGEST < len(reply.content) < 1_000_000
+
+
+def test_a_reply_that_cannot_be_unpacked_may_have_been_meant_well(door: Door) -> None:
+    class Broken(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"text")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    door.RequestHandlerClass = Broken
+    with pytest.raises(TryAgain) as raised:
+        post(f"http://127.0.0.1:{door.server_port}/x", b"text")
+    assert raised.value.may_have_arrived
+
+
+@pytest.mark.parametrize("url", ["ftp://x.example/", "http://[::1", "crm.example/hook"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(BadAddress):
+        post(url, b"")
+
+
+@pytest.mark.parametrize("value", ["two\r\nX-Other: lines", "é"])
+def test_a_header_that_cannot_be_sent_is_refused(door: Door, value: str) -> None:
+    transport = Transport(5.0)
+    with pytest.raises(BadAddress):
+        transport.send(Call("GET", f"http://127.0.0.1:{door.server_port}/", {"X-One": value}))
+    transport.close()
+    assert door.asked == []
+
+
+def test_nothing_listens_and_nothing_has_arrived() -> None:
+    with pytest.raises(TryAgain) as raised:
+        post("http://127.0.0.1:1/x", b"")
+    assert not raised.value.may_have_arrived

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import httpx
 
 from cdp.destinations.delivery import Batch, Outcome, OutgoingRow, Stop, Target
@@ -27,6 +28,7 @@ from cdp.syncs.journal import Journal
 from cdp.syncs.send import send_journal
 from tests.spooled import write_lines
 
+from .network import Answering
 from .play import destination
 
 Fields = dict[str, Any]
@@ -46,7 +48,7 @@ class Clock:
         self.now += seconds
 
 
-def through(simulator: Simulator) -> httpx.MockTransport:
+def through(simulator: Simulator) -> Answering:
     """The network, in process."""
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -55,12 +57,12 @@ def through(simulator: Simulator) -> httpx.MockTransport:
         try:
             status, said, body = simulator.answer(received)
         except Lost:
-            raise httpx.ReadError("lost", request=request) from None
+            raise httpcore.ReadError("lost") from None
         except TooSlow:
-            raise httpx.ReadTimeout("slow", request=request) from None
+            raise httpcore.ReadTimeout("slow") from None
         return httpx.Response(status, headers=said, content=body)
 
-    return httpx.MockTransport(handle)
+    return Answering(handle)
 
 
 def given(settings: dict[str, Setting], what: str) -> dict[str, Any]:
@@ -134,7 +136,7 @@ class World:
             self.target,
             self.clock.sleep,
             self.folder / "limits",
-            transport=through(self.simulator),
+            network=through(self.simulator),
             clock=self.clock,
         )
 

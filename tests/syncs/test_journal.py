@@ -12,7 +12,7 @@ from hypothesis import given
 
 from cdp.destinations.delivery import ACCEPTED, STAGED, Outcome
 from cdp.destinations.spooled import read_row
-from cdp.syncs.journal import Journal
+from cdp.syncs.journal import ConsecutiveRows, Journal
 from tests.spooled import write_lines
 
 COUNT = 12
@@ -26,7 +26,7 @@ def make_journal(path: Path, count: int) -> Journal:
 def test_a_journal_reads_its_rows_in_order_and_survives_being_reopened(tmp_path: Path) -> None:
     path = tmp_path / "s-r.journal"
     journal = make_journal(path, 5_000)
-    rows = list(journal.rows())
+    rows = ConsecutiveRows(1, list(journal.lines()))
     assert [read_row(one.line).key for one in rows] == [f"k{number}" for number in range(5_000)]
     assert read_row(rows[0].line).fields == {"a": "\u2028ä"}
     first, second = journal.begin(rows[:2], rows[2:4])
@@ -46,7 +46,7 @@ def test_a_journal_reads_its_rows_in_order_and_survives_being_reopened(tmp_path:
 def test_the_next_mark_makes_outcomes_durable(tmp_path: Path) -> None:
     path = tmp_path / "s-r.journal"
     journal = make_journal(path, 4)
-    rows = list(journal.rows())
+    rows = ConsecutiveRows(1, list(journal.lines()))
     for batch in (rows[:2], rows[2:]):
         journal.settle(*journal.begin(batch), batch, [Outcome(ACCEPTED)] * 2)
     journal.close()
@@ -108,7 +108,7 @@ def test_what_became_of_a_row_last_is_what_counts(
     journal: Journal, steps: list[tuple[set[int], bool, list[Outcome]]]
 ) -> None:
     journal._database.rollback()
-    rows = list(journal.rows())
+    rows = ConsecutiveRows(1, list(journal.lines()))
     expected: dict[int, Outcome] = {}
     for chosen, is_span, outcomes in steps:
         if is_span:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from cdp.cli import cli
 from cdp.destinations.delivery import ACCEPTED, Outcome
-from cdp.syncs.journal import Journal, Timing
+from cdp.syncs.journal import ConsecutiveRows, Journal, Timing
 from cdp.syncs.reports import REASON_CLASSES, VIEWS
 from cdp.syncs.tables import TABLES
 from tests.spooled import write_lines
@@ -93,7 +93,7 @@ def test_percentiles_are_times_that_requests_took(
     write_rows = partial(write_lines, [("upsert", "a", "h", "{}")])
     journal = Journal.create(tmp_path / "j.journal", {}, write_rows)
     journal.took(times)
-    rows = list(journal.rows())
+    rows = ConsecutiveRows(1, list(journal.lines()))
     journal.settle(*journal.begin(rows), rows, [Outcome(ACCEPTED)])
     assert journal.timing() == expected
     journal.delete()
