@@ -9,7 +9,7 @@ from __future__ import annotations
 from cdp.destinations.auth import TokenRefused
 from cdp.destinations.delivery import RETRY, Outcome, Stop
 from cdp.destinations.reply import FatalReply
-from cdp.destinations.transport import BadAddress, RedirectRefused
+from cdp.destinations.transport import BadAddress, BadProxy, RedirectRefused
 
 
 def stop_for(error: Exception, name: str) -> Stop:
@@ -38,6 +38,15 @@ def stop_for(error: Exception, name: str) -> Stop:
             "redirects to another host would carry the data and the secrets there; "
             "configure the final address",
             "redirect",
+        )
+    if isinstance(error, BadProxy):
+        return _stop(
+            name,
+            "proxy-unusable",
+            "is behind a proxy of the environment that cannot be used",
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY must be an http or https address; "
+            "or list the destination's host in NO_PROXY",
+            "bad_request",
         )
     assert isinstance(error, BadAddress)
     return _stop(

@@ -27,7 +27,13 @@ from cdp.destinations.retry import TryAgain
 
 LONGEST_REPLY_BYTES = 4_000_000
 MOST_REDIRECTS = 3
-_NEVER_ARRIVED = (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout)
+# A proxy's error is one of its connection to the destination, which comes before the request.
+_NEVER_ARRIVED = (
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+)
 _BAD_REQUEST = (
     httpcore.UnsupportedProtocol,
     httpcore.LocalProtocolError,
@@ -37,7 +43,6 @@ _BAD_REQUEST = (
 _LOST = (
     httpcore.NetworkError,
     httpcore.RemoteProtocolError,
-    httpcore.ProxyError,
     httpx.DecodingError,
 )
 _THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
@@ -62,6 +67,10 @@ for _name in ("httpcore.connection", "httpcore.http11", "httpcore.proxy"):
 
 class BadAddress(Exception):  # noqa: N818
     """An address or a header cannot be sent at all."""
+
+
+class BadProxy(BadAddress):
+    """The environment names a proxy that nothing can be sent through."""
 
 
 class RedirectRefused(Exception):  # noqa: N818
@@ -275,8 +284,14 @@ def _cut(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _through(proxy: str) -> httpcore.Proxy:
-    known = httpx.URL(proxy)
-    login = (known.username, known.password) if known.userinfo else None
+    """Raises BadProxy."""
+    try:
+        known = httpx.URL(proxy)
+    except httpx.InvalidURL:
+        raise BadProxy from None
+    if known.scheme not in ("http", "https") or not known.host:
+        raise BadProxy
+    login = (known.username.encode(), known.password.encode()) if known.userinfo else None
     return httpcore.Proxy(_core(known), auth=login)
 
 

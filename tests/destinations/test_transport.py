@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from cdp.destinations.retry import TryAgain
-from cdp.destinations.transport import BadAddress, Call, Transport
+from cdp.destinations.stops import stop_for
+from cdp.destinations.transport import BadAddress, BadProxy, Call, Transport
 
 LONGEST = 1_000
 LOGIN = "Basic bWU6cCZxIHg="
@@ -37,6 +38,12 @@ def door() -> Iterator[Door]:
             self.send_header("Content-Length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
+
+        def do_CONNECT(self) -> None:
+            door.asked.append((self.path, self.headers["Proxy-Authorization"]))
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def do_GET(self) -> None:
             door.asked.append((self.path, self.headers["Authorization"]))
@@ -78,6 +85,35 @@ def test_what_is_outside_this_machine_goes_through_the_proxy_of_the_environment(
     assert get("http://crm.example/hook") == 200
     assert get(f"http://127.0.0.1:{door.server_port}/here") == 200
     assert [path for path, _ in door.asked] == ["http://crm.example/hook", "/here"]
+
+
+def test_a_proxy_that_refuses_is_told_who_asks_and_nothing_has_arrived(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", f"http://m%C3%A9:p%40@127.0.0.1:{door.server_port}")
+    with pytest.raises(TryAgain) as raised:
+        get("https://crm.example/hook")
+    assert not raised.value.may_have_arrived
+    assert door.asked == [("crm.example:443", "Basic bcOpOnBA")]
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:port", "http://"])
+def test_a_proxy_that_cannot_be_used_is_said_so_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(BadProxy) as raised:
+        get("http://crm.example/hook")
+    stop = stop_for(raised.value, "hook")
+    help = (
+        "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY must be an http or https address; "
+        "or list the destination's host in NO_PROXY"
+    )
+    assert (stop.slug, stop.message, stop.help) == (
+        "proxy-unusable",
+        "destination 'hook' is behind a proxy of the environment that cannot be used",
+        help,
+    )
 
 
 def test_a_host_that_is_to_be_met_without_a_proxy_is(
