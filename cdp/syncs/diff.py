@@ -25,6 +25,7 @@ from cdp.project import Project
 from cdp.syncs.compile import KEY_COLUMN, LOAD_COLUMN
 from cdp.syncs.ledger import HASH_VERSION, ledger_relation
 from cdp.syncs.spec import Sync
+from cdp.syncs.unreadable import reading_desired
 from cdp.syncs.window import open_window
 from cdp.warehouse import Warehouse, quoted, quoted_text
 
@@ -108,13 +109,14 @@ def compute_diff(
     a row that was acknowledged is never sent again. `mapping` is what, besides the
     columns, the sent rows depend on: when it changes, every row is sent again.
 
-    Raises RunError when the desired state's model has not been built.
+    Raises RunError when the desired state's model has not been built, or cannot be read.
     """
     columns = desired_columns(warehouse, project, sync)
     relation = desired_relation(project, sync)
-    if sync.origin.is_events:
-        relation = open_window(warehouse, project, sync, relation)
-    _make_desired(warehouse, relation, columns, mapping, rebase)
+    with reading_desired(warehouse, sync, relation, columns):
+        if sync.origin.is_events:
+            relation = open_window(warehouse, project, sync, relation)
+        _make_desired(warehouse, relation, columns, mapping, rebase)
     if removes is None:
         removes = sync.on_leave != "nothing"
     takes_all = rebase is not None and rebase.columns is None
