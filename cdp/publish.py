@@ -24,8 +24,9 @@ def publish(
     """Copy the public tables and replace the read copy with them, atomically.
 
     Views become tables, and each audience a view over the memberships. A view that reads what
-    is no longer there is left out, and `left_out` is told its name: dbt drops no view whose
-    definition was removed, and one that is stale must not keep readers from a new copy.
+    is no longer there, or casts a value that cannot be, is left out, and `left_out` is told its
+    name: dbt drops no view whose definition was removed and reads none that it makes, and one
+    that is broken must not keep readers from a new copy.
     Returns the path of the copy.
     """
     final = read_copy(warehouse.path)
@@ -60,7 +61,7 @@ def publish(
 
 
 def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
-    """Whether it could be copied: not when it is a view of what is no longer there."""
+    """Whether it could: not a view of what is no longer there, or with a cast that fails."""
     import duckdb
 
     table = f"{quoted(schema)}.{quoted(name)}"
@@ -68,7 +69,12 @@ def _copy_table(warehouse: Warehouse, schema: str, name: str) -> bool:
         warehouse.execute(
             f"create table published.{table} as from {table}"  # names come from the catalogue
         )
-    except (duckdb.BinderException, duckdb.CatalogException):
+    except (
+        duckdb.BinderException,
+        duckdb.CatalogException,
+        duckdb.DataError,
+        duckdb.InvalidInputException,
+    ):
         return False
     return True
 

@@ -39,4 +39,7 @@ def command(project: Project, lock_wait: float, dbt_arguments: tuple[str, ...]) 
 
 
 def _say_left_out(name: str) -> None:
-    say(f"left out of the copy: {name}, a view of columns that are gone; drop it")
+    say(
+        f"left out of the copy: {name}, a view that cannot be read: columns of it are gone, "
+        "then drop it, or a value cannot be cast"
+    )

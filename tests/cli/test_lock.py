@@ -111,6 +111,20 @@ def test_a_view_of_what_is_gone_does_not_stop_publishing(project: Project) -> No
         assert reader.execute("from main.profiles").fetchall() == [(1,)]
 
 
+def test_a_view_with_a_value_that_cannot_be_cast_does_not_stop_publishing(
+    project: Project,
+) -> None:
+    """dbt makes a view without reading it."""
+    with open_warehouse(project) as warehouse:
+        warehouse.execute("create table main.profiles as select 'much' as x")
+        warehouse.execute("create view main.casts as select cast(x as int) as x from main.profiles")
+        left_out: list[str] = []
+        copy = publish(project, warehouse, left_out.append)
+    assert left_out == ["casts"]
+    with duckdb.connect(str(copy), read_only=True) as reader:
+        assert reader.execute("from main.profiles").fetchall() == [("much",)]
+
+
 def test_a_file_that_is_no_database_is_said_so(project: Project) -> None:
     path = project.folder / "warehouse.duckdb"
     path.write_text("not a database, and longer than a header would be" * 100)
