@@ -179,15 +179,7 @@ class Transport:
                 content = _content(reply, call.longest_reply)
             finally:
                 reply.close()
-            return httpx.Response(
-                reply.status,
-                headers=[
-                    (name, value)
-                    for name, value in reply.headers
-                    if name.lower() not in _OF_THE_RAW_REPLY
-                ],
-                content=content,
-            )
+            return _readable(reply, content)
         except _BAD_REQUEST:
             raise BadAddress from None
         except _NEVER_ARRIVED:
@@ -281,6 +273,22 @@ def _cut(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         for at in range(0, len(piece), _PACKED_PIECE_BYTES):
             yield piece[at : at + _PACKED_PIECE_BYTES]
+
+
+def _readable(reply: httpcore.Response, content: bytes) -> httpx.Response:
+    """A reply as httpx has it; its text is UTF-8 where it cannot be what the reply says."""
+    headers = [
+        (name, value) for name, value in reply.headers if name.lower() not in _OF_THE_RAW_REPLY
+    ]
+    response = httpx.Response(reply.status, headers=headers, content=content)
+    if response.charset_encoding is None:
+        return response
+    try:
+        response.text  # noqa: B018
+    except (AssertionError, TypeError, ValueError):
+        # Among Python's encodings are those of hex and rot13, and some that refuse what they read.
+        response.encoding = "utf-8"
+    return response
 
 
 def _through(proxy: str) -> httpcore.Proxy:

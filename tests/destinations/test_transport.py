@@ -186,6 +186,26 @@ def test_a_reply_that_cannot_be_unpacked_may_have_been_meant_well(door: Door) ->
     assert raised.value.may_have_arrived
 
 
+@pytest.mark.parametrize("charset", ["hex", "rot13", "undefined", "utf-16", "nonsense"])
+def test_a_reply_in_an_encoding_that_it_is_not_in_is_read_as_utf_8(
+    door: Door, charset: str
+) -> None:
+    class Odd(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(400)
+            self.send_header("Content-Type", f"text/plain; charset={charset}")
+            self.send_header("Content-Length", "5")
+            self.end_headers()
+            self.wfile.write("né n".encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    door.RequestHandlerClass = Odd
+    assert post(f"http://127.0.0.1:{door.server_port}/x", b"text").text == "né n"
+
+
 @pytest.mark.parametrize("url", ["ftp://x.example/", "http://[::1", "crm.example/hook"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(BadAddress):
