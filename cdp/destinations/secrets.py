@@ -74,13 +74,16 @@ def resolve_settings(destination: Destination) -> dict[str, Any]:
 
 
 def redact(text: str, hidden: Iterable[Any] = ()) -> str:
-    """A text from outside, short, on one line, without addresses, numbers, tokens or `hidden`."""
+    """A text from outside, short, on one line, without addresses, numbers, tokens or `hidden`.
+
+    What a terminal obeys instead of showing it becomes a space.
+    """
     for value in sorted({str(one) for one in _leaves(hidden)}, key=len, reverse=True):
         if len(value) >= _SHORTEST_HIDDEN:
             text = re.sub(re.escape(value), _HIDDEN, text, flags=re.IGNORECASE)
     for pattern in (_EMAIL, _LONG_TOKEN, _DIGITS):
         text = pattern.sub(_HIDDEN, text)
-    line = " ".join(text.split())
+    line = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
 
 

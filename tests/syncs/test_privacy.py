@@ -83,6 +83,7 @@ def test_specs_do_not_show_settings(shop: Shop) -> None:
         ("call +49 (0)151 2345-678", "call [redacted]"),
         ("token ghp_0123456789abcdefghijkl0123", "token [redacted]"),
         ("field 'email' is wrong\n  line 3", "field 'email' is wrong line 3"),
+        ("no\x1b[2J\x00 sc\u202een\ud800", "no [2J sc en"),
         ("a" * 10 + " b" * 200, "a" * 10 + " b" * 94 + " …"),
     ],
 )
