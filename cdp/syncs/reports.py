@@ -118,15 +118,17 @@ def _failures_sql(schema: str) -> str:
     return (
         "with failures as (select r.sync_name, r.destination_name, "  # noqa: S608
         "r.last_outcome as outcome, r.reason_code, r.reason, r.key_sha256, "
-        "r.first_attempted_at, r.last_attempted_at "
+        "r.first_attempted_at, r.last_attempted_at, 1 as row_count "
         f"from {schema}.sync_rows as r where r.last_outcome in ('rejected', 'retry', 'unknown') "
         "union all select i.sync_name, i.destination_name, 'invalid', i.reason_code, i.reason, "
-        "left(sha256(i.sync_key), 12), i.rejected_at, i.rejected_at "
+        "left(sha256(i.sync_key), 12), i.rejected_at, i.rejected_at, "
+        # Of an invalid key the reason says how many rows have it.
+        "cast(split_part(i.reason, ' ', 1) as bigint) "
         f"from {schema}.sync_rejected as i "
         "where i.reason_code in ('null_key', 'duplicate_key') and i.payload_hash is null "
         "and i.operation = 'upsert') "
         f"select f.sync_name, f.destination_name, f.outcome, {reason_class} as reason_class, "
-        "f.reason_code, count(*) as row_count, "
+        "f.reason_code, cast(sum(f.row_count) as bigint) as row_count, "
         "min(f.first_attempted_at) as first_attempted_at, "
         "max(f.last_attempted_at) as last_attempted_at, "
         "first(f.reason order by f.last_attempted_at desc, f.key_sha256) as sample_reason, "
@@ -179,7 +181,7 @@ FAILURES = View(
         ("outcome", "rejected, retry, unknown or invalid."),
         _CLASS,
         _CODE,
-        ("row_count", "Rows (or invalid keys) with this reason now."),
+        ("row_count", "Rows with this reason now."),
         ("first_attempted_at", "When the first of them was first tried."),
         ("last_attempted_at", "When the last of them was last tried."),
         ("sample_reason", "The reason of one of them, redacted."),

@@ -127,8 +127,8 @@ def test_failures_are_counted_by_reason_with_a_redacted_sample(shop: Shop, serve
         "from main_ops.sync_failures order by row_count desc, reason_code"
     )
     assert found == [
+        ("invalid", "invalid_row", "duplicate_key", 2, "2 rows", "18ac3e7343f0"),
         ("rejected", "refused", "rejected", 2, "[redacted] is no address", "2e7d2c03a950"),
-        ("invalid", "invalid_row", "duplicate_key", 1, "2 rows", "18ac3e7343f0"),
         ("invalid", "invalid_row", "null_key", 1, "1 rows", None),
     ]
 
