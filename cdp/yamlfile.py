@@ -71,6 +71,8 @@ class Node:
             return "true or false"
         if isinstance(value, (int, Decimal)):
             return "a number"
+        if isinstance(value, str) and not value.strip():
+            return "empty text"
         return "nothing" if value is None else "text"
 
 

@@ -130,6 +130,7 @@ def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
     file = tmp_path / "x.yml"
     file.write_text(
         "name: Not A Name\ncount: -1\nflag: 'yes'\nwhole: 2.5\nwords: [a, 3]\nlist: []\n"
+        "blank: ' '\n"
     )
     problems = Problems()
     node = read_yaml(file, problems)
@@ -141,6 +142,7 @@ def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
     section.integer("whole")
     section.texts("words")
     section.items("list", required=True)
+    section.text("blank")
     section.finish()
     assert [one.render() for one in problems.found] == [
         (
@@ -167,6 +169,10 @@ def test_types_names_and_ranges_are_checked(tmp_path: Path) -> None:
         (
             f"error[empty-list]: 'list' of thing is empty\n  --> {file}:6:7\n   6 | list: []\n"
             "help: list at least one entry"
+        ),
+        (
+            f"error[wrong-type]: 'blank' of thing must be text, not empty text\n  --> {file}:7:8\n"
+            "   7 | blank: ' '\nhelp: write text"
         ),
     ]
 
