@@ -115,7 +115,14 @@ class Sqlite(_Standard):
 
     def connect(self) -> Any:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        return sqlite3.connect(self._path, timeout=30)
+        connection = sqlite3.connect(self._path, timeout=30)
+        try:
+            # A file that is no database is opened, and found out when something is read.
+            connection.execute("select 1 from sqlite_master limit 1").fetchall()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     def execute_many(self, cursor: Any, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         cursor.executemany(statement, rows)

@@ -47,7 +47,8 @@ class LocalFolder:
     """A folder; it is made when the first file is written."""
 
     help = "check that the folder exists, may be written to and has space"
-    errors = (OSError,)
+    # The second of a path that no file can have.
+    errors = (OSError, ValueError)
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

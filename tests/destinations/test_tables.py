@@ -230,6 +230,12 @@ def test_a_database_that_cannot_be_opened_ends_the_run(tmp_path: Path) -> None:
         probe(found, tmp_path)
 
 
+def test_a_file_that_is_no_database_does_not_pass_the_test(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("neither a database nor short" * 50)
+    with pytest.raises(RunError, match="cannot be written to: DatabaseError"):
+        probe(destination("sqlite_table", {"path": "notes.txt"}), tmp_path)
+
+
 def test_a_database_that_answers_passes_the_test(tmp_path: Path) -> None:
     result = probe(destination("sqlite_table", {"path": "new.sqlite"}), tmp_path)
     assert (result.was_asked, result.detail) == (True, "the database answers")

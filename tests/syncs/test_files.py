@@ -112,6 +112,17 @@ def test_a_folder_that_cannot_be_written_to_acknowledges_nothing(shop: Shop) -> 
     assert shop.run().count("accepted") == 1
 
 
+def test_a_folder_that_no_file_system_has_is_said_so(shop: Shop) -> None:
+    shop.sync(destination="table")
+    path = shop.folder / "definitions" / "destinations.yml"
+    path.write_text(path.read_text().replace("path: out", 'path: "o\\0ut"'))
+    shop.desire({"a": "a@x"})
+    assert str(shop.run().error) == (
+        "error[destination-unwritable]: destination 'table' cannot be written to: ValueError\n"
+        "help: check that the folder exists, may be written to and has space"
+    )
+
+
 @pytest.mark.parametrize("destination", ["table", "whole"])
 def test_the_spool_is_private_while_payloads_are_in_it(
     shop: Shop, destination: str, monkeypatch: pytest.MonkeyPatch
