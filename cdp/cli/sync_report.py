@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -13,12 +14,20 @@ if TYPE_CHECKING:
     from cdp.project import Project
 
 
+def _refuse_folder(context: click.Context, parameter: click.Parameter, output: IO[str]) -> IO[str]:
+    """The file is opened when the page is done, and a folder found out when it is in its place."""
+    if Path(output.name).is_dir():
+        raise click.BadParameter(f"'{output.name}' is a folder: name a file in it")
+    return output
+
+
 @click.command("report")
 @click.argument("names", nargs=-1)
 @click.option(
     "--output",
     type=click.File("w", encoding="utf-8", atomic=True),
     default="-",
+    callback=_refuse_folder,
     help="The file to write, instead of standard output",
 )
 @lock_option

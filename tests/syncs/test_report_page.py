@@ -73,3 +73,13 @@ def test_a_sync_that_never_ran_says_how_to_begin(shop: Shop, tmp_path: Path) -> 
     text = path.read_text(encoding="utf-8")
     assert "never ran" in text
     assert "cdp sync run customers" in text
+
+
+def test_a_folder_is_no_file_to_write_to(shop: Shop, tmp_path: Path) -> None:
+    command = ["sync", "report", "--output", str(tmp_path), "--project-dir", str(shop.folder)]
+    shown = CliRunner().invoke(cli, command)
+    assert shown.exit_code == 2
+    assert (
+        f"Error: Invalid value for '--output': '{tmp_path}' is a folder: name a file in it"
+        in shown.output
+    )
