@@ -100,7 +100,7 @@ def read_yaml(path: Path, problems: Problems, *, may_be_empty: bool = False) -> 
     try:
         loader, root = _composed(text)
         if root is not None:
-            return _convert(root, loader, path, problems)
+            return _Tree(loader, path, problems).read(root)
         if not may_be_empty:
             problems.add(
                 "empty-file",
@@ -113,6 +113,8 @@ def read_yaml(path: Path, problems: Problems, *, may_be_empty: bool = False) -> 
         mark = getattr(error, "problem_mark", None)
         place = Location(path, mark.line + 1, mark.column + 1) if mark else Location(path)
         what = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if isinstance(error, RecursionError):
+            what = "its lists and mappings stand too deep in each other"
         problems.add(
             "invalid-yaml",
             f"{path.name} is not valid YAML: {what}",
@@ -142,27 +144,53 @@ def _composed(text: str) -> tuple[Any, yaml.Node | None]:
     return loader, loader.get_single_node()
 
 
-def _convert(node: yaml.Node, loader: Any, path: Path, problems: Problems) -> Node:
-    place = Location(path, node.start_mark.line + 1, node.start_mark.column + 1)
-    if isinstance(node, yaml.SequenceNode):
-        return Node(tuple(_convert(item, loader, path, problems) for item in node.value), place)
-    if isinstance(node, yaml.MappingNode):
+class _Tree:
+    """Nodes of one document. What an alias names is read once: aliases of aliases of aliases
+    would make gigabytes of a page."""
+
+    def __init__(self, loader: Any, path: Path, problems: Problems) -> None:
+        self.loader = loader
+        self.path = path
+        self.problems = problems
+        self.read_before: dict[int, Node | None] = {}
+
+    def read(self, node: yaml.Node) -> Node:
+        if isinstance(node, yaml.ScalarNode):
+            return Node(_scalar(node, self.loader), self._place(node))
+        if id(node) not in self.read_before:
+            self.read_before[id(node)] = None
+            self.read_before[id(node)] = self._collection(node)
+        found = self.read_before[id(node)]
+        if found is not None:
+            return found
+        self.problems.add(
+            "endless-alias",
+            "an alias stands inside of what it names",
+            self._place(node),
+            "write what it should hold instead of the alias",
+        )
+        return Node(None, self._place(node))
+
+    def _collection(self, node: yaml.Node) -> Node:
+        if isinstance(node, yaml.SequenceNode):
+            return Node(tuple(self.read(item) for item in node.value), self._place(node))
         values: dict[str, Node] = {}
         places: dict[str, Location] = {}
         for key_node, value_node in node.value:
-            key = str(key_node.value)
-            key_place = Location(path, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            key, place = str(key_node.value), self._place(key_node)
             if key in values:
-                problems.add(
+                self.problems.add(
                     "duplicate-key",
                     f"'{key}' is given twice",
-                    key_place,
+                    place,
                     f"keep one of the two; the first is on line {places[key].line}",
                 )
                 continue
-            values[key], places[key] = _convert(value_node, loader, path, problems), key_place
-        return Node(values, place, places)
-    return Node(_scalar(node, loader), place)
+            values[key], places[key] = self.read(value_node), place
+        return Node(values, self._place(node), places)
+
+    def _place(self, node: yaml.Node) -> Location:
+        return Location(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
 def _scalar(node: yaml.Node, loader: Any) -> Scalar:

@@ -91,6 +91,23 @@ def test_all_mistakes_of_a_file_come_together_in_the_order_of_the_lines(tmp_path
                 "help: keep one of the two; the first is on line 1"
             ),
         ),
+        (
+            "a: &all\n  - *all\n",
+            (
+                "error[endless-alias]: an alias stands inside of what it names\n"
+                "  --> {file}:1:4\n   1 | a: &all\n"
+                "help: write what it should hold instead of the alias"
+            ),
+        ),
+        (
+            "[" * 5000 + "]" * 5000,
+            (
+                "error[invalid-yaml]: x.yml is not valid YAML: "
+                "its lists and mappings stand too deep in each other\n"
+                "  --> {file}\n"
+                "help: check the indentation and the quotes of this line"
+            ),
+        ),
     ],
 )
 def test_broken_yaml_is_placed(tmp_path: Path, text: str, expected: str) -> None:
@@ -99,6 +116,17 @@ def test_broken_yaml_is_placed(tmp_path: Path, text: str, expected: str) -> None
     problems = Problems()
     read_yaml(file, problems)
     assert [one.render() for one in problems.found] == [expected.replace("{file}", str(file))]
+
+
+def test_aliases_of_aliases_are_read_once(tmp_path: Path) -> None:
+    lists = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(40))
+    (tmp_path / "x.yml").write_text(f"a0: &a0 [1]\n{lists}")
+    problems = Problems()
+    node = read_yaml(tmp_path / "x.yml", problems)
+    assert node is not None
+    assert isinstance(node.value, dict)
+    assert problems.found == []
+    assert len(node.value) == 41
 
 
 def test_missing_and_unreadable_files_are_said_so(tmp_path: Path) -> None:
