@@ -25,9 +25,9 @@ from cdp.sql.types import (
 )
 
 _NUMBER = r"^\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
-_TIME = (
-    r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})? ?(Z|[-+][0-9]{2}:?[0-9]{2})?)?"
-)
+# Beyond 15:59 PostgreSQL stops at a zone, and DuckDB counts on.
+_ZONE = r"(Z|[-+](0[0-9]|1[0-5]):?[0-5][0-9])"
+_TIME = r"([T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})? ?" + _ZONE + "?)?"
 _MOMENT = r"^[12][0-9]{3}-[0-9]{2}-[0-9]{2}" + _TIME + "$"
 # PostgreSQL has no try_cast, and sqlglot prints a plain cast for Spark: there a pattern decides
 # before the cast, and must let through days that exist, and no others.

@@ -27,7 +27,7 @@ from cdp.traits.spec import ProfileTrait, Trait
 
 NUMBER = re.compile(r"\s*[-+]?([0-9]{1,32}(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*", re.A)
 MOMENT = re.compile(
-    r"[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,6})? ?(Z|[-+]\d\d:?\d\d)?)?", re.A
+    r"[12]\d{3}-\d\d-\d\d([T ]\d\d:\d\d:\d\d(\.\d{1,6})? ?(Z|[-+](0\d|1[0-5]):?[0-5]\d)?)?", re.A
 )
 MICRO = Decimal("0.000001")
 

@@ -15,8 +15,11 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlglot import exp
 
-from tests.audiences import stub_warehouse
+from cdp.sql.engines import typed
+from cdp.sql.text import sql_text
+from tests.audiences import oracle, stub_warehouse
 from tests.audiences.random_trees import TRAITS, Batch
 from tests.audiences.strategies import Case, cases
 from tests.audiences.test_oracle import PROFILE, shown
@@ -77,3 +80,14 @@ def test_postgres_gives_what_the_oracle_of_trees_says(
         cursor.execute(f"table audience__{name}")
         expected = sorted(map(stub_warehouse.identifier, trees.members(name)))
         assert sorted(UUID(row[0]) for row in cursor.fetchall()) == expected, f"{seed}: {name}"
+
+
+@pytest.mark.parametrize("zone", ["+15:59", "-1559", "+16:00", "-99:00", "+02:60"])
+def test_a_zone_that_no_clock_has_is_missing_and_stops_nothing(cursor: Any, zone: str) -> None:
+    text = f"2026-05-01T10:00:00{zone}"
+    moment = sql_text(typed(exp.column("at", "texts"), "timestamp", "postgres"), "postgres")
+    cursor.execute(
+        f"select {moment} from (values (cast(%s as text))) as texts (at)",  # noqa: S608 (printed)
+        [text],
+    )
+    assert cursor.fetchone()[0] == oracle.moment(text)
