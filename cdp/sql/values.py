@@ -35,7 +35,7 @@ _UNSAFE = re.compile(r"endraw|[\x00-\x1f\x7f\u2028\u2029]")
 _PATH_PART = re.compile(r"[^\"'`\\\[\]$*?{}@\x00-\x1f]+\Z")
 _MOMENT = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?\Z",
+    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?\s*(Z|[+-](?:0\d|1[0-5]):?[0-5]\d)?)?\Z",
     re.ASCII,
 )
 
@@ -149,7 +149,8 @@ def _read_moment(text: str, what: str, node: Node, problems: Problems) -> dateti
 def _read_number(
     kind: str, value: int | Decimal, what: str, node: Node, problems: Problems
 ) -> int | Decimal | None:
-    size = abs(Decimal(value))
+    # Arithmetic would raise where an exponent is beyond its context; a copy does not compute.
+    size = Decimal(value).copy_abs()
     fits = size <= GREATEST_INTEGER
     if kind == INTEGER:
         fits = fits and value == int(value)

@@ -217,6 +217,60 @@ error[out-of-range]: 'equals' of a filter of trait 'total' has the number 1E-7
    7 |       - {property: revenue, equals: 0.0000001}
 help: use a number of at most 9007199254740991 with at most 6 decimal places""",
     ),
+    "a number beyond all arithmetic": (
+        {
+            "traits/orders.yml": """\
+traits:
+  - name: total
+    description: Money.
+    event: Order Completed
+    aggregate: count
+    where:
+      - {property: revenue, equals: 1e999999999}
+""",
+        },
+        """\
+error[out-of-range]: 'equals' of a filter of trait 'total' has the number 1E+999999999
+  --> definitions/traits/orders.yml:7:37
+   7 |       - {property: revenue, equals: 1e999999999}
+help: use a number of at most 9007199254740991 with at most 6 decimal places""",
+    ),
+    "a zone that no clock has": (
+        {
+            "traits/orders.yml": """\
+traits:
+  - name: total
+    description: Money.
+    event: Order Completed
+    aggregate: count
+    where:
+      - {property: at, before: 2026-05-01T10:00:00+16:00}
+""",
+        },
+        """\
+error[invalid-timestamp]: 'before' of a filter of trait 'total' has the timestamp '2026-05-01T10:00:00+16:00'
+  --> definitions/traits/orders.yml:7:32
+   7 |       - {property: at, before: 2026-05-01T10:00:00+16:00}
+help: write a date (2026-05-01) or a time in ISO form (2026-05-01T12:00:00Z)""",
+    ),
+    "an empty text": (
+        {
+            "traits/orders.yml": """\
+traits:
+  - name: total
+    description: Money.
+    event: Order Completed
+    aggregate: count
+    where:
+      - {property: '', equals: 5}
+""",
+        },
+        """\
+error[wrong-type]: 'property' of a filter of trait 'total' must be text, not empty text
+  --> definitions/traits/orders.yml:7:20
+   7 |       - {property: '', equals: 5}
+help: write text""",
+    ),
     "wrong_type": (
         {
             "traits/orders.yml": """\
