@@ -81,21 +81,29 @@ def export_syncs(
 def write_project(project: Project, found: Sequence[Exported], folder: Path) -> list[Path]:
     """Write `drt_project.yml` and `syncs/<name>.yml` below a folder; the files' paths.
 
-    Raises RunError when a file of another origin is in the way; nothing is written then.
+    Raises RunError when a file of another origin is in the way; nothing is written then. And
+    when the folder cannot be written to.
     """
     about = {"name": project.folder.name, "version": "0.1", "profile": PROFILE}
     files = {folder / "drt_project.yml": HEADER + yaml.safe_dump(about, sort_keys=False)}
     files |= {folder / "syncs" / f"{one.sync}.yml": one.text for one in found if one.text}
-    for path in files:
-        if path.exists() and not path.read_text(encoding="utf-8").startswith(HEADER):
-            raise RunError(
-                "file-in-the-way",
-                f"{path} was not written by this command",
-                help="choose another folder, or move the file away",
-            )
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    try:
+        for path in files:
+            if path.exists() and not path.read_bytes().startswith(HEADER.encode()):
+                raise RunError(
+                    "file-in-the-way",
+                    f"{path} was not written by this command",
+                    help="choose another folder, or move the file away",
+                )
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            "folder-unwritable",
+            f"{folder} cannot be written to: {error.strerror}",
+            help="choose another folder, or let the user that runs cdp write there",
+        ) from None
     return list(files)
 
 

@@ -234,3 +234,14 @@ def test_a_file_of_another_origin_is_left_alone(many: Shop) -> None:
         "help: choose another folder, or move the file away"
     )
     assert [one.name for one in Path(many.folder / "drt").rglob("*.yml")] == ["my.yml"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_so(many: Shop) -> None:
+    (many.folder / "drt").mkdir()
+    (many.folder / "drt" / "syncs").write_text("a file where a folder should be")
+    result = export(many)
+    assert isinstance(result.exception, CdpError)
+    assert str(result.exception) == (
+        f"error[folder-unwritable]: {many.folder / 'drt'} cannot be written to: File exists\n"
+        "help: choose another folder, or let the user that runs cdp write there"
+    )
