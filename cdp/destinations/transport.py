@@ -50,6 +50,7 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "Connection": "
 _WITHOUT_BODY = ("GET", "HEAD", "DELETE", "OPTIONS")
 _KEPT_FOR_S = 5.0
 _PACKED_PIECE_BYTES = 512
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _OF_THE_RAW_REPLY = (b"content-encoding", b"content-length")
 
 resolve = socket.getaddrinfo
@@ -322,9 +323,20 @@ def public_address(url: str) -> str:
     except (httpx.InvalidURL, OSError, UnicodeError):
         raise PrivateAddress from None
     addresses = [ipaddress.ip_address(str(one[4][0]).partition("%")[0]) for one in found]
-    if parsed.scheme != "https" or not addresses or not all(one.is_global for one in addresses):
+    if parsed.scheme != "https" or not addresses or not all(map(_is_public, addresses)):
         raise PrivateAddress
     return str(addresses[0])
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Also of an IPv4 address that another one carries: NAT64 (RFC 6052) and 6to4 unpack it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        carried = address.sixtofour
+        if address in _NAT64:
+            carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if carried is not None:
+            return carried.is_global
+    return address.is_global
 
 
 def _redirected(url: str, response: httpx.Response) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,9 +11,17 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import httpx
 import pytest
 
+from cdp.destinations import transport
 from cdp.destinations.retry import TryAgain
 from cdp.destinations.stops import stop_for
-from cdp.destinations.transport import BadAddress, BadProxy, Call, Transport
+from cdp.destinations.transport import (
+    BadAddress,
+    BadProxy,
+    Call,
+    PrivateAddress,
+    Transport,
+    public_address,
+)
 
 LONGEST = 1_000
 LOGIN = "Basic bWU6cCZxIHg="
@@ -225,3 +234,18 @@ def test_nothing_listens_and_nothing_has_arrived() -> None:
     with pytest.raises(TryAgain) as raised:
         post("http://127.0.0.1:1/x", b"")
     assert not raised.value.may_have_arrived
+
+
+@pytest.mark.parametrize("carrier", ["64:ff9b::{}", "2002:{}::1"])
+@pytest.mark.parametrize(("carried", "is_public"), [("0a00:0007", False), ("5db8:d822", True)])
+def test_an_address_that_carries_a_private_one_is_private(
+    monkeypatch: pytest.MonkeyPatch, carrier: str, carried: str, is_public: bool
+) -> None:
+    address = carrier.format(carried)
+    found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, 443, 0, 0))]
+    monkeypatch.setattr(transport, "resolve", lambda *asked, **rest: found)
+    if is_public:
+        assert public_address("https://partner.example/x") == address
+        return
+    with pytest.raises(PrivateAddress):
+        public_address("https://partner.example/x")
