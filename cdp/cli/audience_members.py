@@ -60,6 +60,8 @@ def list_members(
         raise click.UsageError("--as-of and --changes-between exclude each other")
     if changes_between:
         first, second = (read_moment(one) for one in changes_between)
+        if second < first:
+            raise click.UsageError("--changes-between takes the earlier moment first")
         _print_changes(project, name, (first, second), output_format)
     elif as_of and not as_seen:
         _print_past(project, name, read_moment(as_of), output_format)

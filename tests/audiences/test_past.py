@@ -191,6 +191,10 @@ def test_a_moment_that_is_none_is_named() -> None:
     [
         (["--as-seen"], "--as-seen needs --as-of"),
         (
+            ["--changes-between", "2026-05-31", "2026-05-01"],
+            "--changes-between takes the earlier moment first",
+        ),
+        (
             ["--as-of", "2026-05-01", "--changes-between", "2026-04-01", "2026-05-01"],
             "--as-of and --changes-between exclude each other",
         ),
