@@ -139,7 +139,7 @@ def _not_about(names: set[str], problems: Problems, start: int) -> list[Problem]
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.y*ml") if path.suffix in (".yml", ".yaml"))
+    return sorted(path for path in folder.rglob("*.y*ml") if path.suffix in (".yml", ".yaml"))
 
 
 def _frozen(found: Mapping[str, _T]) -> Mapping[str, _T]:

@@ -9,14 +9,20 @@
 {#- ISO text as naive UTC. Engines read a zone in it each in their own way, or drop it. -#}
 {%- macro cdp_utc(text) -%}
     {%- set found = modules.re.match(
-        '(\\d{4}-\\d\\d-\\d\\d)(?:[T ](\\d\\d:\\d\\d)(:\\d\\d)?(\\.\\d{1,6})?\\s*(Z|[-+]\\d\\d:?\\d\\d)?)?$', text
+        '([12]\\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
+        ~ '(?:[T ]([01]\\d|2[0-3]):([0-5]\\d)(?::([0-5]\\d))?(\\.\\d{1,6})?'
+        ~ '\\s*(Z|[-+](?:0\\d|1[0-5]):?[0-5]\\d)?)?$', text
     ) -%}
-    {%- if not found -%}
-        {{ exceptions.raise_compiler_error("cdp_as_of is no time: write it as 2026-05-01 or 2026-05-01T12:00:00Z") }}
+    {%- set numbers = (found.groups() if found else [])[:3] | map('int') | list -%}
+    {#- The last day of the month: 31 days after its first the next one has begun. -#}
+    {%- set next_month = modules.datetime.datetime(numbers[0], numbers[1], 1) + modules.datetime.timedelta(days=31) if found -%}
+    {%- if not found or numbers[2] > (next_month.replace(day=1) - modules.datetime.timedelta(days=1)).day -%}
+        {{ exceptions.raise_compiler_error("cdp_as_of '" ~ text ~ "' is no time: write it as 2026-05-01 or 2026-05-01T12:00:00Z") }}
     {%- endif -%}
-    {%- set date, minute, second, fraction, zone = found.groups() -%}
+    {%- set year, month, day, hour, minute, second, fraction, zone = found.groups() -%}
     {%- set local = modules.datetime.datetime.strptime(
-        date ~ ' ' ~ (minute or '00:00') ~ (second or ':00') ~ (fraction or '.0'), '%Y-%m-%d %H:%M:%S.%f'
+        [year, month, day, hour or '00', minute or '00', second or '00'] | join(' ') ~ (fraction or '.0'),
+        '%Y %m %d %H %M %S.%f'
     ) -%}
     {%- set size = 0 -%}
     {%- if zone and zone != 'Z' -%}

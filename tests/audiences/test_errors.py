@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.definitions import problems_of
+from tests.definitions import catalogue_of, problems_of
 
 TRAITS = """\
 traits:
@@ -371,3 +371,11 @@ def test_a_broken_trait_is_reported_once_and_not_again_where_it_is_used(tmp_path
     found = problems_of(tmp_path, {"traits/a.yml": traits, "audiences/vips.yml": audience})
     assert found.count("error[") == 1
     assert "error[unknown-value]: 'smu' is not a valid aggregate of trait 'total'" in found
+
+
+def test_definitions_may_lie_in_folders_of_folders(tmp_path: Path) -> None:
+    text = "name: vip\ndescription: d\nwho: {did: Order Completed}\n"
+    found = catalogue_of(tmp_path, {"audiences/growth/eu/vip.yml": text})
+    assert list(found.audiences) == ["vip"]
+    again = problems_of(tmp_path, {"audiences/vip.yml": text})
+    assert "audience 'vip' is defined twice" in again
