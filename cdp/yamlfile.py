@@ -10,7 +10,8 @@ problem was found. Does not know what any definition means.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -49,6 +50,7 @@ for _tag, _pattern, _first in (
     _FastLoader.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 # Loading in C does not notice that it runs out of stack; deeper files than these could have.
 MOST_BRACKETS, LONGEST_LINE = 1_000, 1_000
+MOST_VALUES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,10 @@ def read_yaml(path: Path, problems: Problems, *, may_be_empty: bool = False) -> 
             "check that it is a UTF-8 text file and that you may read it",
         )
         return None
-    loader: Any = None
     try:
-        loader, root = _composed(text)
+        root = _composed(text)
         if root is not None:
-            return _Tree(loader, path, problems).read(root)
+            return _Tree(path, problems).read(root)
         if not may_be_empty:
             problems.add(
                 "empty-file",
@@ -122,44 +123,34 @@ def read_yaml(path: Path, problems: Problems, *, may_be_empty: bool = False) -> 
             "check the indentation and the quotes of this line",
         )
         return None
-    finally:
-        if loader is not None:
-            loader.dispose()
 
 
-def _composed(text: str) -> tuple[Any, yaml.Node | None]:
-    """The document's tree, and the loader that knows what its scalars are."""
+def _composed(text: str) -> Any:
+    """The document's `yaml.Node`, or None; each scalar bears the tag of its type."""
     brackets = text.count("[") + text.count("{")
     if brackets <= MOST_BRACKETS and max(map(len, text.split("\n"))) <= LONGEST_LINE:
-        loader: Any = None
-        try:
-            loader = _FastLoader(text)
-            return loader, loader.get_single_node()
-        except (yaml.YAMLError, ValueError):
-            # The loader in Python says better what is wrong.
-            if loader is not None:
-                loader.dispose()
-    # It already refuses control characters when it is made.
-    loader = _Loader(text)
-    return loader, loader.get_single_node()
+        # The loader in Python says better what is wrong.
+        with suppress(yaml.YAMLError, ValueError):
+            return yaml.compose(text, Loader=_FastLoader)
+    return yaml.compose(text, Loader=_Loader)
 
 
 class _Tree:
-    """Nodes of one document. What an alias names is read once: aliases of aliases of aliases
-    would make gigabytes of a page."""
+    """Nodes of one document. What an alias names is read once, and counts wherever it is named:
+    aliases of aliases of aliases would make gigabytes of a page."""
 
-    def __init__(self, loader: Any, path: Path, problems: Problems) -> None:
-        self.loader = loader
+    def __init__(self, path: Path, problems: Problems) -> None:
         self.path = path
         self.problems = problems
         self.read_before: dict[int, Node | None] = {}
+        self.sizes: dict[int, int] = {}
 
     def read(self, node: yaml.Node) -> Node:
         if isinstance(node, yaml.ScalarNode):
-            return Node(_scalar(node, self.loader), self._place(node))
+            return Node(_scalar(node), self._place(node))
         if id(node) not in self.read_before:
             self.read_before[id(node)] = None
-            self.read_before[id(node)] = self._collection(node)
+            self.read_before[id(node)] = self._counted(node)
         found = self.read_before[id(node)]
         if found is not None:
             return found
@@ -170,6 +161,22 @@ class _Tree:
             "write what it should hold instead of the alias",
         )
         return Node(None, self._place(node))
+
+    def _counted(self, node: yaml.Node) -> Node:
+        """A collection, unless it has too many values for anybody to read."""
+        found = self._collection(node)
+        inside = node.value if isinstance(node, yaml.SequenceNode) else [v for _, v in node.value]
+        size = 1 + sum(self.sizes.get(id(one), 1) for one in inside)
+        if size <= MOST_VALUES:
+            self.sizes[id(node)] = size
+            return found
+        self.problems.add(
+            "too-many-values",
+            f"it has {size:,} values, counting each alias as what it names",
+            found.location,
+            f"write at most {MOST_VALUES:,}; a long list belongs in a table",
+        )
+        return Node(None, found.location)
 
     def _collection(self, node: yaml.Node) -> Node:
         if isinstance(node, yaml.SequenceNode):
@@ -193,17 +200,16 @@ class _Tree:
         return Location(self.path, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def _scalar(node: yaml.Node, loader: Any) -> Scalar:
-    kind = node.tag.rsplit(":", 1)[-1]
-    if kind == "bool":
-        return str(node.value).lower() == "true"
-    if kind == "int":
-        return int(node.value)
-    if kind == "float":
-        return Decimal(node.value)
-    if kind == "null":
-        return None
-    return str(node.value)
+_SCALARS: Mapping[str, Callable[[str], Scalar]] = {
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": Decimal,
+    "null": lambda text: None,
+}
+
+
+def _scalar(node: yaml.ScalarNode) -> Scalar:
+    return _SCALARS.get(node.tag.rsplit(":", 1)[-1], str)(node.value)
 
 
 class Section:
