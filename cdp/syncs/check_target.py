@@ -51,6 +51,7 @@ def check_target(sync: Sync, destination: Destination, problems: Problems) -> No
     if found is not None or manifest.http is None:
         _check_mode(sync, manifest, found, problems)
         _check_nulls(sync, manifest, found, problems)
+        _check_names(sync, manifest, found, problems)
     if sync.origin.is_events:
         _check_takes_events(sync, destination, found, problems)
     if found is None:
@@ -251,6 +252,19 @@ def _check_nulls(sync: Sync, manifest: Manifest, found: Object | None, problems:
                 f"{found.title if found else manifest.title} take whole rows",
                 field.location,
                 "leave out 'when_null: skip'",
+            )
+
+
+def _check_names(sync: Sync, manifest: Manifest, found: Object | None, problems: Problems) -> None:
+    """Another name for a field that the destination takes by one name only would say nothing."""
+    for field in sync.fields:
+        if field.sent_as and (found is None or field.name in found.identifiers):
+            problems.add(
+                "no-other-name",
+                f"sync '{sync.name}' sends '{field.name}' as '{field.sent_as}', and "
+                f"{found.title if found else manifest.title} take it by the field's own name",
+                field.location,
+                "leave out 'as'" + ("" if found else ", and name the field so"),
             )
 
 

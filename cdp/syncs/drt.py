@@ -121,7 +121,7 @@ def _export(project: Project, sync: Sync, destination: Destination, folder: Path
         made = make(sync, destination, _relative(project, folder))
         document = {
             "name": sync.name,
-            "model": _query(project, sync, _columns(sync, destination), made.key),
+            "model": _query(project, sync, _columns(sync), made.key),
             "destination": made.destination,
             "sync": made.options,
         }
@@ -153,12 +153,9 @@ def _check(sync: Sync) -> None:
         raise _NotExpressible(f"drt sends nulls, and '{skipped[0]}' is skipped where it is null")
 
 
-def _columns(sync: Sync, destination: Destination) -> dict[str, str]:
+def _columns(sync: Sync) -> dict[str, str]:
     """The columns of the desired state, each with its name at the destination."""
-    is_named_there = destination.manifest.http is not None
-    return {
-        one.name: one.sent_as if is_named_there and one.sent_as else one.name for one in sync.fields
-    }
+    return {one.name: one.sent_as or one.name for one in sync.fields}
 
 
 def _query(project: Project, sync: Sync, columns: Mapping[str, str], key: str) -> str:
@@ -283,7 +280,7 @@ def _webhook(sync: Sync, destination: Destination, path: Callable[[str], str]) -
 def _body(sync: Sync, destination: Destination) -> str:
     """The body that the webhook's manifest describes, as a template of Jinja."""
     head = json.dumps({"sync": sync.name, "destination": destination.name})[:-1]
-    names = [json.dumps(name) for name in _columns(sync, destination).values()]
+    names = [json.dumps(name) for name in _columns(sync).values()]
     fields = ", ".join(f"{name}: {{{{ row[{name}] | tojson_safe }}}}" for name in names)
     key = f"{{{{ row.{KEY_COLUMN} | tojson_safe }}}}"
     row = f'{{"operation": "upsert", "key": {key}, "fields": {{{fields}}}}}'
@@ -336,7 +333,7 @@ def _klaviyo(sync: Sync, destination: Destination, path: Callable[[str], str]) -
 
 def _key(sync: Sync) -> str:
     """The destination's name of the field that is the sync's key."""
-    found = {one.name: one.sent_as or one.name for one in sync.fields}
+    found = _columns(sync)
     if sync.key not in found:
         raise _NotExpressible(f"its key '{sync.key}' is no field that drt could send")
     return found[sync.key]

@@ -48,8 +48,10 @@ key: email
 {1}
 fields:
   email: {{column: email}}
-  spend: {{column: spend, type: decimal, as: Total Spend}}
+  spend: {{column: spend, type: decimal{2}}}
 """
+NAMED = ("hook", "open_hook", "hubspot", "klaviyo")
+"""The destinations that take a field by another name."""
 MIRROR = {"mode": "mirror", "mirror": {"strategy": "tracked"}}
 DESTINATION = {
     "pg": {
@@ -129,7 +131,9 @@ def many(shop: Shop) -> Shop:
     (definitions / "destinations.yml").write_text(DESTINATIONS)
     for name in (*DESTINATION, *PROBLEMS):
         more = "object: list_members\noptions: {list_id: Y6nRLr}" if name == "klaviyo" else ""
-        (definitions / "syncs" / f"{name}.yml").write_text(SYNC.format(name, more))
+        (definitions / "syncs" / f"{name}.yml").write_text(
+            SYNC.format(name, more, ", as: Total Spend" if name in NAMED else "")
+        )
     return shop
 
 

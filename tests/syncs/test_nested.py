@@ -310,6 +310,28 @@ def test_a_mistake_in_a_document_is_explained(shop: Shop, fields: str, message: 
             ),
         ),
         (
+            "destination: table",
+            "  email: {column: email, as: E-mail}\n",
+            (
+                "error[no-other-name]: sync 'customers' sends 'email' as 'E-mail', and "
+                "CSV files take it by the field's own name\n"
+                "  --> syncs/customers.yml:6:19\n"
+                "   6 |   email: {column: email, as: E-mail}\n"
+                "help: leave out 'as', and name the field so"
+            ),
+        ),
+        (
+            "destination: klaviyo\nobject: profiles\nkey: email\nmode: upsert",
+            "  email: {column: email, as: E-mail}\n",
+            (
+                "error[no-other-name]: sync 'customers' sends 'email' as 'E-mail', and "
+                "Profiles take it by the field's own name\n"
+                "  --> syncs/customers.yml:9:19\n"
+                "   9 |   email: {column: email, as: E-mail}\n"
+                "help: leave out 'as'"
+            ),
+        ),
+        (
             "destination: klaviyo\nobject: profiles\nkey: email\nmode: upsert",
             "  email: {column: email}\n  phone_number: {array: [{constant: '1'}]}\n",
             (
