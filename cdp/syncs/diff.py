@@ -332,7 +332,7 @@ def _json_value(name: str, kind: str) -> str:
     """Timestamps as ISO 8601 in UTC; JSON has no infinities and no NaN, so they are null."""
     column = f"d.{quoted(name)}"
     if kind == "TIMESTAMP":
-        return f"strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ')"
+        return f"case when isfinite({column}) then strftime({column}, '%Y-%m-%dT%H:%M:%S.%fZ') end"
     if kind in ("DOUBLE", "FLOAT"):
         return f"case when isfinite({column}) then {column} end"
     return column

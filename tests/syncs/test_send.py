@@ -72,7 +72,8 @@ def test_values_that_json_has_no_word_for_are_null(shop: Shop, server: Server) -
     with shop.connect() as connection:
         connection.execute(
             "create table main.sync__customers as select 'a' as sync_key, "
-            "cast('nan' as double) as email, cast('-inf' as double) as spend"
+            "cast('nan' as double) as email, cast('-inf' as double) as spend, "
+            "cast('infinity' as timestamp) as seen_at"
         )
     assert shop.run().count("accepted") == 1
-    assert server.state == {"a": {"email": None, "spend": None}}
+    assert server.state == {"a": {"email": None, "spend": None, "seen_at": None}}
