@@ -11,8 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache, partial
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -260,27 +259,22 @@ def _groups(
 
 def _batches(lines: Iterator[bytes], driver: Driver) -> Iterator[ConsecutiveRows]:
     """Rows in order, cut where the lane changes or a batch is full."""
-    limits = cache(driver.limits)
-    lane = cache(driver.lane)
-    seq, waiting = 1, list(islice(lines, 1))
-    while waiting:
-        most_rows, most_bytes = limits(operation_of(waiting[0]))
-        waiting += islice(lines, max(0, most_rows - len(waiting)))
-        count = _fitting(waiting[:most_rows], most_bytes, lane)
-        yield ConsecutiveRows(seq, waiting[:count])
-        seq += count
-        waiting = waiting[count:] or list(islice(lines, 1))
-
-
-def _fitting(lines: list[bytes], most_bytes: int, lane: Callable[[str], int]) -> int:
-    """How many of some lines are of the first one's lane and within the bytes; at least one."""
-    operations = set(map(operation_of, lines))
-    if len({lane(one) for one in operations}) == 1 and sum(map(len, lines)) <= most_bytes:
-        return len(lines)
-    first = lane(operation_of(lines[0]))
-    size = len(lines[0])
-    for count, line in enumerate(lines[1:], 1):
-        size += len(line)
-        if size > most_bytes or lane(operation_of(line)) != first:
-            return count
-    return len(lines)
+    known: dict[str, tuple[int, int, int]] = {}
+    batch: list[bytes] = []
+    seq = 1
+    size = lane = most_rows = most_bytes = 0
+    for line in lines:
+        operation, length = operation_of(line), len(line)
+        if operation not in known:
+            known[operation] = (driver.lane(operation), *driver.limits(operation))
+        is_other_lane = known[operation][0] != lane
+        if batch and (is_other_lane or len(batch) >= most_rows or size + length > most_bytes):
+            yield ConsecutiveRows(seq, batch)
+            seq += len(batch)
+            batch, size = [], 0
+        if not batch:
+            lane, most_rows, most_bytes = known[operation]
+        batch.append(line)
+        size += length
+    if batch:
+        yield ConsecutiveRows(seq, batch)
